@@ -1,0 +1,155 @@
+"""Forecast scores: closed forms, statsmodels' HAC errors, alignment in time."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xcoll.errors import EstimationError, ParameterError
+from xcoll.estimators import scores
+
+
+def dates(n):
+    return pd.date_range("2020-01-01", periods=n, freq="D")
+
+
+def wide(values, name="A"):
+    return pd.DataFrame({name: values}, index=dates(len(values)))
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Returns of a known, slowly moving σ; one forecast is right, one 30 % too low."""
+    rng = np.random.default_rng(0)
+    sigma = 0.02 * np.exp(0.5 * np.sin(np.arange(1500) / 40))
+    returns = wide(np.r_[0.0, sigma[:-1] * rng.standard_normal(1499)])
+    return returns, {"right": wide(sigma), "low": wide(0.7 * sigma)}
+
+
+def test_losses_by_hand():
+    volatility, proxy = wide([0.1, 0.2, 0.3]), wide([9.0, 0.02, 0.01])
+    qlike = scores.losses(volatility, proxy)["A"]
+    assert np.isnan(qlike.iloc[0])
+    assert qlike.iloc[1] == pytest.approx(np.log(0.01) + 2.0)
+    assert qlike.iloc[2] == pytest.approx(np.log(0.04) + 0.25)
+    mse = scores.losses(volatility, proxy, "mse")["A"]
+    assert mse.iloc[2] == pytest.approx(0.03**2)
+
+
+@pytest.mark.parametrize("loss", ["qlike", "mse"])
+@given(
+    proxies=st.lists(st.floats(0.0, 4.0), min_size=3, max_size=30).filter(
+        lambda values: np.mean(values) > 0.05
+    ),
+    off=st.floats(1.05, 5.0),
+    below=st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_loss_is_least_at_the_mean_of_the_proxy(loss, proxies, off, below):
+    truth = np.mean(proxies)
+    wrong = truth / off if below else truth * off
+    proxy = wide(proxies)
+
+    def score(variance):
+        return scores.LOSSES[loss](wide(np.full(len(proxies), variance)), proxy)["A"].mean()
+
+    assert score(truth) < score(wrong)
+
+
+def test_forecast_is_scored_on_the_next_bar_only(world):
+    returns, forecasts = world
+    before = scores.losses(forecasts["right"], returns**2)
+    moved = returns.copy()
+    moved.iloc[700] += 1.0
+    after = scores.losses(forecasts["right"], moved**2)
+    changed = (before["A"] != after["A"]) & before["A"].notna()
+    assert changed[changed].index.tolist() == [returns.index[700]]
+
+
+@pytest.mark.parametrize("lags", [0, 3, None])
+def test_diebold_mariano_has_the_hac_errors_of_statsmodels(lags):
+    rng = np.random.default_rng(1)
+    noise = rng.standard_normal(400)
+    d = pd.Series(0.1 + noise + 0.5 * np.r_[0.0, noise[:-1]], index=dates(400))
+    ours = scores.diebold_mariano(d, 0.0 * d, lags=lags)
+    span = 5 if lags is None else lags  # 4 (400/100)^(2/9) = 5.44
+    theirs = sm.OLS(d.to_numpy(), np.ones(400)).fit(
+        cov_type="HAC", cov_kwds={"maxlags": span, "use_correction": False}
+    )
+    assert ours.lags == span
+    assert ours.difference == pytest.approx(theirs.params[0])
+    assert ours.std_error == pytest.approx(theirs.bse[0])
+    assert ours.p_value == pytest.approx(theirs.pvalues[0])
+    assert ours.interval(0.95) == pytest.approx(tuple(theirs.conf_int(0.05)[0]))
+
+
+def test_diebold_mariano_holds_its_size():
+    rng = np.random.default_rng(2)
+    rejected = sum(
+        scores.diebold_mariano(pd.Series(x), pd.Series(np.zeros(300))).p_value < 0.05
+        for x in rng.standard_normal((400, 300))
+    )
+    assert 6 <= rejected <= 40  # binomial(400, 5 %) and the small-sample excess of HAC errors
+
+
+def test_diebold_mariano_is_antisymmetric(world):
+    returns, forecasts = world
+    a, b = (scores.losses(forecasts[name], returns**2)["A"] for name in ("right", "low"))
+    one, other = scores.diebold_mariano(a, b), scores.diebold_mariano(b, a)
+    assert one.difference == pytest.approx(-other.difference)
+    assert one.p_value == pytest.approx(other.p_value)
+
+
+def test_the_right_forecast_wins(world):
+    returns, forecasts = world
+    table = scores.compare(forecasts, returns**2, benchmark="right").set_index("model")
+    assert table.loc["low", "difference"] > 0
+    assert table.loc["low", "low"] > 0
+    assert table.loc["low", "p_value"] < 0.01
+    assert table["bars"].eq(1499).all()
+    assert np.isnan(table.loc["right", "p_value"])
+    best = scores.ranking(forecasts, returns**2).iloc[0]
+    assert (best["best"], best["rival"]) == ("right", "low")
+    assert best["difference"] == pytest.approx(-table.loc["low", "difference"])
+
+
+def test_compare_uses_the_bars_that_all_models_have(world):
+    returns, forecasts = world
+    late = {"right": forecasts["right"], "low": forecasts["low"].iloc[300:].reindex(returns.index)}
+    table = scores.compare(late, returns**2, benchmark="right")
+    assert table["bars"].eq(1199).all()
+
+
+def test_compare_leaves_out_assets_without_a_proxy(world):
+    returns, forecasts = world
+    none = wide(np.full(len(returns), np.nan), "B")
+    both = {name: frame.assign(B=0.01) for name, frame in forecasts.items()}
+    table = scores.compare(both, pd.concat([returns**2, none], axis=1), benchmark="right")
+    assert table["asset"].unique().tolist() == ["A"]
+
+
+def test_parkinson_gives_back_the_variance_of_a_brownian_bar():
+    rng = np.random.default_rng(3)
+    steps = 0.02 / np.sqrt(2000) * rng.standard_normal((3000, 2000))
+    path = np.cumsum(steps, axis=1)
+    high, low = np.exp(np.maximum(path.max(axis=1), 0)), np.exp(np.minimum(path.min(axis=1), 0))
+    variance = scores.parkinson(wide(high), wide(low))["A"].mean()
+    assert variance == pytest.approx(0.02**2, rel=0.05)  # (ln x)², not ln x²
+
+
+def test_refusals(world):
+    returns, forecasts = world
+    with pytest.raises(ParameterError, match="loss"):
+        scores.losses(returns, returns, "mae")
+    with pytest.raises(ParameterError, match="benchmark"):
+        scores.compare(forecasts, returns**2, benchmark="ewma")
+    short = pd.Series(np.arange(29.0))
+    with pytest.raises(EstimationError, match="29 common bars"):
+        scores.diebold_mariano(short, 0 * short)
+    same = pd.Series(np.ones(50))
+    with pytest.raises(EstimationError, match="differ by a constant"):
+        scores.diebold_mariano(same, same)
+    with pytest.raises(ParameterError, match="lags"):
+        scores.diebold_mariano(pd.Series(np.arange(50.0)), same, lags=-1)

@@ -1,0 +1,29 @@
+"""Compilation of kernels: numba with a disk cache that an edited kernel can never read back.
+
+numba checks a cached kernel against its own file only, and returns old numbers after an edit of
+a callee elsewhere.  The cache folder therefore carries a hash of all kernel sources.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numba
+
+__all__ = ["kernel", "kernel_cache"]
+
+
+def kernel_cache() -> Path:
+    """Folder of the compiled kernels, named by their sources and numba's version."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    package = Path(__file__).parent
+    for source in sorted(package.rglob("_kernels.py")):
+        digest.update(source.relative_to(package).as_posix().encode())
+        digest.update(source.read_bytes())
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "xcoll" / f"kernels-{digest.hexdigest()[:16]}"
+
+
+numba.config.CACHE_DIR = str(kernel_cache())
+
+kernel = numba.njit(cache=True, error_model="numpy")

@@ -1,0 +1,1 @@
+"""Volatility, correlation, tail risk and the tests of their forecasts."""

@@ -1,0 +1,188 @@
+"""Scores of volatility forecasts, and how sure one can be that one forecast beats another.
+
+A forecast stamped t is scored on the bar after t; scores are stamped by the bar that they were
+scored on, so that they line up across models and horizons of one bar.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from xcoll import checks
+from xcoll.errors import EstimationError
+
+__all__ = [
+    "LOSSES",
+    "DieboldMariano",
+    "compare",
+    "diebold_mariano",
+    "long_run_variance",
+    "losses",
+    "mse",
+    "parkinson",
+    "qlike",
+    "ranking",
+]
+
+
+def qlike(variance: pd.DataFrame, proxy: pd.DataFrame) -> pd.DataFrame:
+    """`ln h + σ̂²/h`: least in mean at the true variance for any unbiased proxy (Patton 2011)."""
+    return np.log(variance) + proxy / variance
+
+
+def mse(variance: pd.DataFrame, proxy: pd.DataFrame) -> pd.DataFrame:
+    """`(σ̂² − h)²`: robust to a noisy proxy as well, but ruled by the few largest days."""
+    return (proxy - variance) ** 2
+
+
+LOSSES: dict[str, Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]] = {
+    "qlike": qlike,
+    "mse": mse,
+}
+
+
+def parkinson(high: pd.DataFrame, low: pd.DataFrame) -> pd.DataFrame:
+    """Variance of a bar from its range, `(ln H/L)² / (4 ln 2)` (Parkinson 1980).
+
+    Unbiased for a Brownian path without drift; NaN where a bar has no range.
+    """
+    return np.log(high / low) ** 2 / (4.0 * np.log(2.0))
+
+
+def losses(volatility: pd.DataFrame, proxy: pd.DataFrame, loss: str = "qlike") -> pd.DataFrame:
+    """Loss of each forecast on the bar that it was for.
+
+    Parameters
+    ----------
+    volatility : DataFrame
+        time × asset, σ stamped t for the bar after t.
+    proxy : DataFrame
+        time × asset, variance seen in bar t: squared returns, or `parkinson`.
+
+    Returns
+    -------
+    DataFrame
+        time × asset, stamped by the bar scored; NaN where forecast or proxy is missing.
+    """
+    return LOSSES[checks.one_of("loss", loss, LOSSES)](volatility.shift(1) ** 2, proxy)
+
+
+@dataclass(frozen=True)
+class DieboldMariano:
+    """Mean loss of one forecast less that of another; negative means that the first is better."""
+
+    difference: float
+    std_error: float
+    p_value: float
+    lags: int
+    bars: int
+
+    def interval(self, confidence: float = 0.9) -> tuple[float, float]:
+        """Bounds of the mean difference, normal with HAC standard error."""
+        checks.fraction("confidence", confidence)
+        width = NormalDist().inv_cdf(0.5 + confidence / 2) * self.std_error
+        return self.difference - width, self.difference + width
+
+
+def long_run_variance(values: np.ndarray, lags: int) -> float:
+    """Newey–West variance `γ_0 + 2 Σ (1 − k/(lags + 1)) γ_k` of a series (Bartlett weights)."""
+    centred = values - values.mean()
+    n = len(centred)
+    weighted = (
+        (1.0 - k / (lags + 1)) * float(centred[k:] @ centred[: n - k]) for k in range(1, lags + 1)
+    )
+    return (float(centred @ centred) + 2.0 * sum(weighted)) / n
+
+
+def diebold_mariano(first: pd.Series, second: pd.Series, lags: int | None = None) -> DieboldMariano:
+    """Diebold and Mariano (1995): is the mean difference of two losses zero?
+
+    Parameters
+    ----------
+    first, second : Series
+        Losses by bar; bars where either is missing are left out.
+    lags : int, optional
+        Of the Bartlett kernel; by default ⌊4 (n/100)^(2/9)⌋ (Newey and West 1994).
+
+    Raises
+    ------
+    EstimationError
+        Fewer than 30 common bars, or losses that never differ.
+    """
+    d = (first - second).dropna().to_numpy()
+    if len(d) < 30:
+        raise EstimationError(f"Diebold–Mariano on {len(d)} common bars; at least 30 are needed")
+    span = int(4 * (len(d) / 100) ** (2 / 9)) if lags is None else checks.whole("lags", lags, 0)
+    if np.ptp(d) == 0.0:
+        raise EstimationError("Diebold–Mariano: the losses differ by a constant; no test")
+    std_error = float(np.sqrt(long_run_variance(d, span) / len(d)))
+    p_value = 2.0 * NormalDist().cdf(-abs(d.mean()) / std_error)
+    return DieboldMariano(float(d.mean()), std_error, p_value, span, len(d))
+
+
+def compare(
+    forecasts: Mapping[str, pd.DataFrame],
+    proxy: pd.DataFrame,
+    loss: str = "qlike",
+    benchmark: str = "ewma",
+    confidence: float = 0.9,
+) -> pd.DataFrame:
+    """Mean loss of each model and its difference to the benchmark, on the bars all have.
+
+    Parameters
+    ----------
+    forecasts : mapping
+        Model to σ, time × asset, stamped t for the bar after t.
+    proxy : DataFrame
+        time × asset; assets without any value are left out.
+
+    Returns
+    -------
+    DataFrame
+        asset, model, bars, score (mean loss), difference (to the benchmark, negative is better),
+        low, high (interval of the difference at `confidence`), p_value; NaN for the benchmark.
+    """
+    checks.one_of("benchmark", benchmark, forecasts)
+    scored = {model: losses(sigma, proxy, loss) for model, sigma in forecasts.items()}
+    rows = []
+    for asset in proxy.columns[proxy.notna().any()]:
+        common = pd.DataFrame({model: frame[asset] for model, frame in scored.items()}).dropna()
+        for model in forecasts:
+            row = {
+                "asset": asset,
+                "model": model,
+                "bars": len(common),
+                "score": common[model].mean(),
+            }
+            if model != benchmark:
+                test = diebold_mariano(common[model], common[benchmark])
+                low, high = test.interval(confidence)
+                row |= {"difference": test.difference, "low": low, "high": high}
+                row |= {"p_value": test.p_value}
+            rows.append(row)
+    columns = ["asset", "model", "bars", "score", "difference", "low", "high", "p_value"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def ranking(
+    forecasts: Mapping[str, pd.DataFrame], proxy: pd.DataFrame, loss: str = "qlike"
+) -> pd.DataFrame:
+    """The model with the least mean loss by asset, tested against the next best.
+
+    Returns
+    -------
+    DataFrame
+        asset, best, rival (second in mean loss), difference (best less rival), p_value
+        (two-sided; picking the best first makes it too small, so read it as a lower bound), bars.
+    """
+    scored = {model: losses(sigma, proxy, loss) for model, sigma in forecasts.items()}
+    rows = []
+    for asset in proxy.columns[proxy.notna().any()]:
+        common = pd.DataFrame({model: frame[asset] for model, frame in scored.items()}).dropna()
+        best, rival = common.mean().sort_values(kind="stable").index[:2]
+        test = diebold_mariano(common[best], common[rival])
+        rows.append([asset, best, rival, test.difference, test.p_value, test.bars])
+    return pd.DataFrame(rows, columns=["asset", "best", "rival", "difference", "p_value", "bars"])

@@ -1,0 +1,245 @@
+"""VaR and ES of a sample of losses, their sampling error, and how they change after a fall.
+
+`VaR_α` is the smallest loss x with `F(x) >= α`.  `ES_α` is the mean of the worst 1-α share of the
+losses, the boundary loss entering with the fraction that fills the share (Acerbi and Tasche 2002):
+the coherent reading, subadditive in any sample.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from xcoll import checks
+from xcoll.errors import EstimationError, ParameterError
+
+__all__ = [
+    "FEW",
+    "Trigger",
+    "VarEs",
+    "beyond",
+    "block_bootstrap_es",
+    "block_bootstrap_ratio",
+    "depth",
+    "historical",
+    "measure",
+    "reliable_confidence",
+    "trigger_conditional",
+    "worst",
+]
+
+FEW = 10  # an ES that rests on fewer losses than this beyond its level says so
+FALLBACK_CONFIDENCE = 0.975  # what takes its place: the level of Basel's market risk standard, 2019
+
+
+@dataclass(frozen=True)
+class VarEs:
+    """VaR and ES of one sample.
+
+    Attributes
+    ----------
+    var, es : positive fractions lost.
+    confidence : the level, a fraction.
+    beyond : `n (1 - α)`, the number of losses that carry the ES; under `FEW` it rests on too few.
+    error : standard error of the ES where the sample is drawn independently (a simulation).
+    """
+
+    var: float
+    es: float
+    confidence: float
+    beyond: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """ES after a fall against the ES of all bars, in units of σ, pooled over assets.
+
+    Attributes
+    ----------
+    multiplier : conditional over unconditional ES.
+    es_after, es_all : the two, in units of σ.
+    confidence : the level at which both were taken (97.5 % where the bars are few).
+    bars, dates, beyond : triggered asset-bars, distinct times among them, asset-bars beyond the
+        level.  Assets fall together, so the times are nearer to the number of independent points.
+    """
+
+    multiplier: float
+    es_after: float
+    es_all: float
+    confidence: float
+    bars: int
+    dates: int
+    beyond: float
+
+
+def historical(losses: np.ndarray | pd.Series, confidence: float = 0.99) -> VarEs:
+    """VaR and ES of a sample of losses, each with the same weight.
+
+    Parameters
+    ----------
+    losses : one-dimensional, positive fractions, no NaN.
+    confidence : level α, a fraction.
+
+    Raises
+    ------
+    EstimationError : no losses, or NaN or infinite ones.
+    """
+    confidence = checks.fraction("confidence", confidence)
+    sample = _clean(losses)
+    n = len(sample)
+    var, es = measure(worst(sample, depth(n, confidence)), n, confidence)
+    error = np.std(np.maximum(sample - var, 0.0)) / ((1.0 - confidence) * np.sqrt(n))
+    return VarEs(float(var), float(es), confidence, beyond(n, confidence), float(error))
+
+
+def reliable_confidence(observations: int, confidence: float) -> float:
+    """`confidence`, or 97.5 % where fewer than `FEW` of the observations lie beyond it."""
+    confidence = checks.fraction("confidence", confidence)
+    if beyond(observations, confidence) >= FEW:
+        return confidence
+    return min(confidence, FALLBACK_CONFIDENCE)
+
+
+def block_bootstrap_es(
+    losses: np.ndarray | pd.Series,
+    confidence: float,
+    rng: np.random.Generator,
+    replications: int = 1000,
+    block: int = 20,
+    coverage: float = 0.90,
+) -> tuple[float, float]:
+    """Percentile interval of the ES by the circular block bootstrap (Politis and Romano 1992).
+
+    Blocks of `block` successive losses keep volatility clusters together.  Returns (low, high),
+    which hold `coverage` of `replications` resampled ES.
+    """
+    sample = _clean(losses)
+    drawn = _blocks(len(sample), rng, replications, block)
+    return _middle(_es(sample[drawn], confidence), coverage)
+
+
+def block_bootstrap_ratio(
+    losses: np.ndarray | pd.Series,
+    truth: np.ndarray | pd.Series,
+    confidence: float,
+    rng: np.random.Generator,
+    replications: int = 1000,
+    block: int = 20,
+    coverage: float = 0.90,
+) -> tuple[float, float]:
+    """Interval of `ES(losses) / ES(truth)`, the same blocks drawn from both.
+
+    Two estimates of the same bars are compared as pairs: their ratio is known much better than
+    either ES.
+    """
+    pair = _clean(losses), _clean(truth)
+    if len(pair[0]) != len(pair[1]):
+        raise EstimationError(f"{len(pair[0])} losses stand against {len(pair[1])}; pair them")
+    drawn = _blocks(len(pair[0]), rng, replications, block)
+    return _middle(np.divide(*(_es(sample[drawn], confidence) for sample in pair)), coverage)
+
+
+def trigger_conditional(
+    losses: pd.DataFrame,
+    log_returns: pd.DataFrame,
+    volatility: pd.DataFrame,
+    confidence: float = 0.99,
+    threshold: float = 2.0,
+    scale: pd.Series | pd.DataFrame | None = None,
+) -> Trigger:
+    """How much larger the ES is on the bars after a fall of more than `threshold` forecast σ.
+
+    Parameters
+    ----------
+    losses : time × asset, stamped at the decision (`losses.realised_losses`).
+    log_returns, volatility : time × asset; bar t triggers where `r_t < -threshold σ_{t-1}`.
+    confidence : level of the ES; 97.5 % takes its place where the triggered bars are too few.
+    scale : the σ that losses are divided by before assets are pooled, one an asset or one a bar
+        and asset; by default the standard deviation of each asset's returns.
+
+    Raises
+    ------
+    EstimationError : no bar was triggered.
+    """
+    scale = log_returns.std() if scale is None else scale
+    scaled = losses.div(scale, axis="columns") if isinstance(scale, pd.Series) else losses / scale
+    previous = volatility.shift(1)
+    pooled = scaled.where(log_returns.notna() & previous.notna()).to_numpy()
+    fell = (log_returns < -checks.positive("threshold", threshold) * previous).to_numpy()
+    known = np.isfinite(pooled)
+    after = fell & known
+    if not after.any():
+        raise EstimationError(
+            f"no bar fell by more than {threshold:g} σ; lower the threshold or lengthen the history"
+        )
+    bars = int(after.sum())
+    level = reliable_confidence(bars, confidence)
+    conditional, every = historical(pooled[after], level), historical(pooled[known], level)
+    return Trigger(
+        multiplier=conditional.es / every.es,
+        es_after=conditional.es,
+        es_all=every.es,
+        confidence=level,
+        bars=bars,
+        dates=int(after.any(axis=1).sum()),
+        beyond=conditional.beyond,
+    )
+
+
+def beyond(n: int, confidence: float) -> float:
+    """How many of n losses lie beyond the level, `n (1 - α)`."""
+    # The product carries rounding: 1000 · 0.01 is ten losses, not 10.000000000000009.
+    return round(n * (1.0 - confidence), 9)
+
+
+def depth(n: int, confidence: float) -> int:
+    """How many of the worst of n losses VaR and ES need."""
+    return min(int(beyond(n, confidence)) + 1, n)
+
+
+def worst(samples: np.ndarray, count: int) -> np.ndarray:
+    """The `count` largest values along the last axis, largest first; a row with NaN is all NaN."""
+    cut = samples.shape[-1] - count
+    largest = np.sort(np.partition(samples, cut, axis=-1)[..., cut:], axis=-1)[..., ::-1]
+    # NaN sorts as the largest, so it is seen at the front.
+    return np.where(np.isnan(largest[..., :1]), np.nan, largest)
+
+
+def measure(largest: np.ndarray, n: int, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """VaR and ES from the worst of n losses (`worst`), along the last axis."""
+    k = beyond(n, confidence)
+    whole = min(int(k), n - 1)
+    var = largest[..., whole]
+    return var, (largest[..., :whole].sum(axis=-1) + (k - whole) * var) / k
+
+
+def _es(samples: np.ndarray, confidence: float) -> np.ndarray:
+    n = samples.shape[-1]
+    confidence = checks.fraction("confidence", confidence)
+    return measure(worst(samples, depth(n, confidence)), n, confidence)[1]
+
+
+def _blocks(n: int, rng: np.random.Generator, replications: int, block: int) -> np.ndarray:
+    """Indices of resampled series, replications × n: whole blocks, the end joined to the start."""
+    if checks.whole("block", block) > n:
+        raise ParameterError(f"block is {block}, the sample has {n} losses; give a shorter block")
+    starts = rng.integers(0, n, (checks.whole("replications", replications), -(-n // block), 1))
+    return ((starts + np.arange(block)) % n).reshape(replications, -1)[:, :n]
+
+
+def _middle(values: np.ndarray, coverage: float) -> tuple[float, float]:
+    outside = (1.0 - checks.fraction("coverage", coverage)) / 2.0
+    low, high = np.quantile(values, [outside, 1.0 - outside])
+    return float(low), float(high)
+
+
+def _clean(losses: np.ndarray | pd.Series) -> np.ndarray:
+    sample = np.asarray(losses, float)
+    if sample.ndim != 1 or sample.size == 0 or not np.isfinite(sample).all():
+        name = getattr(losses, "name", None) or "the sample"
+        raise EstimationError(
+            f"losses of {name} must be one row of finite numbers, at least one; "
+            "drop the bars that are missing"
+        )
+    return sample

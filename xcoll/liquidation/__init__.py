@@ -1,0 +1,1 @@
+"""Liquidation: exact venue rules, replay of cohorts of accounts, outcomes and the frontier."""

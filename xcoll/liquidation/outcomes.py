@@ -1,0 +1,177 @@
+"""What a replay did to lender and borrower, in one row a cohort, and averages with intervals.
+
+Bad debt has three readings, as shares of the debt at the opening: *realised* (written off because
+no collateral was left), *under water* (still missing at the end of the window) and *trough* (the
+worst moment: what had been written off plus what was missing at that bar's lowest print).
+
+*Premature*: closed, though untouched the account would have stayed solvent and come back above a
+health of 1 within W.  *Insufficient*: closed too late to cover debt and bonus, or never closed and
+under water at the end.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from xcoll import checks
+from xcoll.collateral.accounts import Book
+from xcoll.collateral.thresholds import RiskParameters
+from xcoll.errors import EstimationError
+from xcoll.liquidation.replay import Replay
+
+__all__ = [
+    "Opening",
+    "average",
+    "expected_shortfall",
+    "measure",
+    "opening",
+    "time_to_liquidate",
+]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a cohort starts from: dollars of debt and collateral, borrowers, capital efficiency.
+
+    `capital_efficiency` is the borrowing power ``Σ C_i·LTV_i`` a dollar of collateral.
+    """
+
+    debt: float
+    collateral: float
+    borrowers: int
+    capital_efficiency: float
+
+
+def opening(book: Book, parameters: RiskParameters) -> Opening:
+    """The opening of a book that is in units of one dollar's worth at the opening."""
+    collateral = book.collateral.sum(axis=0)
+    ltv = parameters.frame["ltv"].reindex(book.assets).fillna(0.0).to_numpy()
+    return Opening(
+        debt=float(book.debt.sum()),
+        collateral=float(collateral.sum()),
+        borrowers=int(np.count_nonzero(book.debt.any(axis=1))),
+        capital_efficiency=float(collateral @ ltv / collateral.sum()),
+    )
+
+
+def measure(start: Opening, replay: Replay) -> dict[str, float]:
+    """Outcomes of one cohort.
+
+    Returns
+    -------
+    dict
+        ``debt``, ``collateral``, ``capital_efficiency`` of the opening; as shares of that debt:
+        ``realised``, ``under_water``, ``trough``, ``repaid``, ``penalty`` (seized less repaid: what
+        borrowers lose), ``fee``; ``liquidated`` (dollars seized over the opening collateral); as
+        shares of the borrowers: ``closed``, ``premature``, ``insufficient``; ``premature_value``:
+        share of the repaid debt that was repaid for premature closures, 0 where nothing was.
+    """
+    repaid, seized, fee, deficit, under = (
+        replay.column(name) for name in ("repaid", "seized", "fee", "deficit", "under")
+    )
+    early = replay.column("premature") > 0
+    _, written_off, paper = replay.by_bar.T
+    realised, missing, total = float(deficit.sum()), float(under.sum()), float(repaid.sum())
+    trough = max(float((written_off.cumsum() + paper).max()), realised + missing)
+    return {
+        "debt": start.debt,
+        "collateral": start.collateral,
+        "realised": realised / start.debt,
+        "under_water": missing / start.debt,
+        "trough": trough / start.debt,
+        "repaid": total / start.debt,
+        "penalty": (float(seized.sum()) - total) / start.debt,
+        "fee": float(fee.sum()) / start.debt,
+        "liquidated": float(seized.sum()) / start.collateral,
+        "closed": np.count_nonzero(replay.column("calls")) / start.borrowers,
+        "premature": np.count_nonzero(early) / start.borrowers,
+        "insufficient": np.count_nonzero((deficit > 0) | (under > 0)) / start.borrowers,
+        "premature_value": float(repaid[early].sum()) / total if total else 0.0,
+        "capital_efficiency": start.capital_efficiency,
+    }
+
+
+def expected_shortfall(values: np.ndarray, confidence: float) -> float:
+    """Mean of the worst ``1 − confidence`` of `values` (largest first; at least one of them)."""
+    tail = max(round((1 - checks.fraction("confidence", confidence)) * len(values)), 1)
+    return float(np.sort(values)[-tail:].mean())
+
+
+def average(
+    outcomes: pd.DataFrame,
+    columns: list[str],
+    rng: np.random.Generator,
+    block: int = 5,
+    replications: int = 1_000,
+    level: float = 0.90,
+) -> pd.DataFrame:
+    """Mean over cohorts with a block-bootstrap interval and the spread of the cohorts.
+
+    Parameters
+    ----------
+    outcomes : cohorts in time, equally spaced.
+    columns : outcomes to average.
+    block : cohorts a block of the circular block bootstrap; weekly cohorts of 30 days overlap
+        their four followers, so five is the least.
+    level : coverage of the interval.
+
+    Returns
+    -------
+    DataFrame
+        Index outcome; columns ``mean``, ``low``, ``high`` (bootstrap), ``median``, ``p95``,
+        ``worst`` (over cohorts).
+
+    Raises
+    ------
+    EstimationError
+        Fewer cohorts than two blocks.
+    """
+    values = outcomes[columns].to_numpy(dtype=float)
+    count = len(values)
+    if count < 2 * checks.whole("block", block):
+        raise EstimationError(
+            f"{count} cohorts are fewer than two blocks of {block}; give a longer history"
+        )
+    picks = _blocks(count, block, checks.whole("replications", replications), rng)
+    means = values[picks].mean(axis=1)
+    tail = (1 - checks.fraction("level", level)) / 2
+    return pd.DataFrame(
+        {
+            "mean": values.mean(axis=0),
+            "low": np.quantile(means, tail, axis=0),
+            "high": np.quantile(means, 1 - tail, axis=0),
+            "median": np.median(values, axis=0),
+            "p95": np.quantile(values, 0.95, axis=0),
+            "worst": values.max(axis=0),
+        },
+        index=pd.Index(columns, name="outcome"),
+    )
+
+
+def _blocks(count: int, block: int, replications: int, rng: np.random.Generator) -> np.ndarray:
+    """Row numbers of circular block resamples, replications × count."""
+    starts = rng.integers(0, count, size=(replications, -(-count // block)))
+    picks = (starts[:, :, None] + np.arange(block)) % count
+    return picks.reshape(replications, -1)[:, :count]
+
+
+def time_to_liquidate(waits: pd.Series, bar: pd.Timedelta) -> pd.DataFrame:
+    """Median and 99th percentile of the time from breach to service.
+
+    Returns
+    -------
+    DataFrame
+        One row; ``served`` (accounts), ``median``, ``p99``, ``longest`` (durations along the
+        modelled path) and ``hidden``: the 99th percentile is within one bar, so all that the
+        prices themselves say is "≤ 1 bar".  NaT where nobody was served.
+    """
+    return pd.DataFrame(
+        {
+            "served": [len(waits)],
+            "median": [waits.median()],
+            "p99": [waits.quantile(0.99)],
+            "longest": [waits.max()],
+            "hidden": [bool(waits.quantile(0.99) <= bar) if len(waits) else True],
+        }
+    )

@@ -1,0 +1,1 @@
+"""Prices: their container, faults and returns, where they came from, and simulated ones."""

@@ -1,0 +1,243 @@
+"""The command line: `xcoll`, or `python -m xcoll`.
+
+Heavy libraries are imported inside the commands, so that help answers at once.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xcoll import __version__
+from xcoll.errors import ParameterError, XcollError
+
+if TYPE_CHECKING:
+    from xcoll.workbook.chain import Chain
+    from xcoll.workbook.plan import Plan
+    from xcoll.workbook.store import Done, Store
+
+__all__ = ["main"]
+
+EPILOG = """\
+examples
+  xcoll run                                   bring the whole chain up to date
+  xcoll run --until 05 -p confidence=0.975    up to the haircuts, at another level
+  xcoll run --name tight -f tight.yaml        a run of its own beside the default one
+  xcoll params 05                             what notebook 05 can be told
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="xcoll",
+        description="Research workbook for cross-collateralisation.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"xcoll-workbook {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="run what is stale and write the report")
+    run.add_argument("--name", default="default", help="folder of the report under reports/")
+    run.add_argument(
+        "-p",
+        dest="texts",
+        action="append",
+        default=[],
+        metavar="[NOTEBOOK.]NAME=VALUE",
+        help="set a parameter, in every notebook that declares it or in one",
+    )
+    run.add_argument(
+        "-f", dest="file", type=Path, metavar="FILE", help="set parameters from a YAML file"
+    )
+    run.add_argument(
+        "--only", action="append", default=[], metavar="NOTEBOOK", help="run just this one"
+    )
+    run.add_argument("--until", metavar="NOTEBOOK", help="run this one and everything before it")
+    run.add_argument(
+        "--jobs",
+        type=int,
+        default=min(os.cpu_count() or 1, 4),
+        help="notebooks at once (%(default)s)",
+    )
+    run.add_argument("--force", action="store_true", help="run also what is not stale")
+    run.add_argument("--dry-run", action="store_true", help="say what would run, and why")
+    run.add_argument("--timeout", type=int, default=1800, help="seconds for a cell (%(default)s)")
+
+    commands.add_parser("list", help="the notebooks, their questions and their state").add_argument(
+        "--name", default="default", help="run whose state is shown"
+    )
+    commands.add_parser("params", help="the parameters of a notebook").add_argument("notebook")
+    commands.add_parser("warm", help="compile the kernels once")
+    for command in commands.choices.values():
+        command.add_argument("--reports", metavar="DIR", help="folder of the runs (reports/)")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; 0 is success, 1 a failed run, 2 a wrong call, 130 an interrupt."""
+    options = _parser().parse_args(arguments)
+    try:
+        return COMMANDS[options.command](options)
+    except ParameterError as error:
+        print(f"xcoll: {error}", file=sys.stderr)
+        return 2
+    except XcollError as error:
+        print(f"xcoll: {error}", file=sys.stderr)
+        return 130 if str(error).startswith("interrupted") else 1
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        print(f"xcoll: {error.strerror}{place}; finished notebooks are kept", file=sys.stderr)
+        return 1
+
+
+def _overrides(options: argparse.Namespace, chain: "Chain") -> tuple[list, list]:
+    """Values of the file, and texts of the command line, each with where they stand."""
+    from xcoll.workbook.parameters import load
+
+    def scoped(name: str) -> tuple[str | None, str]:
+        notebook, dot, parameter = name.partition(".")
+        return (chain.resolve(notebook), parameter) if dot else (None, name)
+
+    settings = []
+    for name, value in (load(options.file) if options.file else {}).items():
+        if isinstance(value, dict):
+            notebook = chain.resolve(str(name))
+            settings += [(notebook, key, item, str(options.file)) for key, item in value.items()]
+        else:
+            settings.append((*scoped(str(name)), value, str(options.file)))
+    texts = []
+    for text in options.texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise ParameterError(f"-p {text}: write it as -p name=value")
+        texts.append((*scoped(name.strip()), value, f"-p {text}"))
+    return settings, texts
+
+
+def _run(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from xcoll.workbook import plan, project, publish, runner
+    from xcoll.workbook.progress import Progress
+    from xcoll.workbook.store import Store
+
+    if options.jobs < 1 or options.timeout < 1:
+        raise ParameterError("--jobs and --timeout take whole numbers from 1 on")
+    if not options.name or options.name.startswith(".") or Path(options.name).name != options.name:
+        raise ParameterError(f"--name {options.name!r}: give the name of one folder, like base")
+    here = project.find(reports=options.reports)
+    settings, texts = _overrides(options, here.chain)
+    wanted = plan.build(
+        here, only=options.only, until=options.until, settings=settings, texts=texts
+    )
+    store = Store(here.reports / ".steps")
+    signal.signal(signal.SIGTERM, _interrupt)
+    if options.dry_run:
+        return _dry_run(wanted, store, publish.held(here.reports / options.name, store))
+    began = datetime.now(UTC)
+    with publish.locked(here.reports), Progress() as progress:
+        before = publish.held(here.reports / options.name, store)
+        finished = runner.run(
+            wanted,
+            store,
+            before,
+            jobs=options.jobs,
+            force=options.force,
+            progress=progress,
+            timeout=options.timeout,
+        )
+        index = publish.publish(wanted, options.name, finished, began, progress)
+        used = {
+            (step, described["key"])
+            for folder in here.reports.iterdir()
+            for step, described in (publish.manifest(folder) or {"steps": {}})["steps"].items()
+        }
+        store.sweep(used)
+    old = [name for name in here.chain.steps if name in publish.manifest(index.parent)["stale"]]
+    if old:
+        print(
+            f"stale now: {', '.join(old)}; bring them up to date with: xcoll run", file=sys.stderr
+        )
+    print(index)
+    return 0
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _dry_run(wanted: "Plan", store: "Store", before: dict[str, "Done"]) -> int:
+    from xcoll.workbook import runner
+
+    chain = wanted.project.chain
+    finished = {name: done for name, done in before.items() if name not in wanted.steps}
+    for name in wanted.steps:
+        if all(other in finished for other in chain.upstream(name)):
+            known = store.find(name, wanted.key(name, runner.inputs_of(chain, name, finished)))
+            if known is not None:
+                finished[name] = known
+                print(f"{name:<24} keep")
+                continue
+            why = "never ran with these inputs"
+        else:
+            why = "after " + ", ".join(o for o in chain.upstream(name) if o not in finished)
+        print(f"{name:<24} run   {why}")
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    from xcoll.workbook import plan, project, publish
+    from xcoll.workbook.store import Store
+
+    here = project.find(reports=options.reports)
+    folder = here.reports / options.name
+    described = publish.manifest(folder)
+    finished = publish.held(folder, Store(here.reports / ".steps"))
+    old = publish.stale(plan.build(here), finished) if finished else []
+    for name, step in here.chain.steps.items():
+        state = "never run"
+        if described and name in described["steps"]:
+            state = "stale" if name in old or name not in finished else "fresh"
+        print(f"{name:<24} {state:<10} {step.question}")
+    return 0
+
+
+def _params(options: argparse.Namespace) -> int:
+    from xcoll.workbook import parameters, project
+
+    here = project.find()
+    name = here.chain.resolve(options.notebook)
+    rows = [
+        (parameter.name, parameter.annotation, repr(parameter.default), parameter.comment)
+        for parameter in parameters.read(here.notebooks / f"{name}.ipynb")
+    ]
+    head = ("name", "type", "default", "unit and range")
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(4)]
+    for row in (head, *rows):
+        print(
+            "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        )
+    return 0
+
+
+def _warm(options: argparse.Namespace) -> int:
+    from xcoll.workbook.warm import warm
+
+    modules, seconds = warm()
+    print(f"kernels of {modules} modules compiled or loaded in {seconds:.1f} s")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "list": _list,
+    "params": _params,
+    "run": _run,
+    "warm": _warm,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

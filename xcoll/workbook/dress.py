@@ -1,0 +1,148 @@
+"""What nbconvert leaves open in a page: headings, tables, descriptions, links, addresses."""
+
+import re
+from itertools import zip_longest
+
+from bs4 import BeautifulSoup, Tag
+
+from xcoll.errors import RunError
+
+__all__ = ["describe", "number_headings", "parse", "refuse_addresses", "tables", "write_out_links"]
+
+HEADING = re.compile("^h[1-6]$")
+NUMBER = re.compile(r"[-−+]?[$€]?[\d,]*\.?\d+(e[-+]?\d+)?\s?(%|bp|k|M|bn|x|×)?", re.IGNORECASE)
+MISSING = {"", "–", "-", "nan", "NaN", "NaT", "None"}
+AFAR = re.compile(r"\s*([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
+CSS_AFAR = re.compile(r"(url\(\s*|@import\s+)['\"]?\s*([a-z]+:)?//", re.IGNORECASE)
+LOADING = {"action", "data", "href", "poster", "src", "srcset", "xlink:href"}
+WIDE = 110  # letters in a row; a longer one is set smaller in print
+SHORT = 20  # letters of a text that stays on one line
+LONGEST = 300  # letters of a description
+
+
+def parse(text: str) -> BeautifulSoup:
+    """The HTML `text` as a tree."""
+    return BeautifulSoup(text, "html.parser")
+
+
+def number_headings(article: BeautifulSoup) -> list[tuple[int, str, str]]:
+    """Give every heading its anchor, leave no level out, and list (level, anchor, text)."""
+    contents: list[tuple[int, str, str]] = []
+    seen: dict[str, int] = {}
+    above = 0
+    for heading in article.find_all(HEADING):
+        level = max(min(int(heading.name[1]), above + 1), 2 if above else 1)
+        above = level
+        heading.name = f"h{level}"
+        text = " ".join(heading.get_text().split())
+        anchor = re.sub(r"\W+", "-", text.lower()).strip("-") or "section"
+        seen[anchor] = seen.get(anchor, 0) + 1
+        heading["id"] = anchor if seen[anchor] == 1 else f"{anchor}-{seen[anchor]}"
+        contents.append((level, heading["id"], text))
+    return contents
+
+
+def tables(article: BeautifulSoup) -> None:
+    """Give all tables one look: a box that scrolls, text left, numbers right, headers marked."""
+    for table in article.find_all("table"):
+        if "xcoll-table" not in table.get("class", ()):
+            _clean(table)
+        for cell in table.select("thead th"):
+            cell["scope"] = "col"
+        for cell in table.select("tbody th"):
+            cell["scope"] = "row"
+        for cell in table.select("td.text"):
+            if len(cell.get_text()) <= SHORT:
+                cell["class"] = [*cell["class"], "short"]
+        box = table.parent
+        if "xcoll-table-box" not in box.get("class", ()):
+            box = table.wrap(article.new_tag("div", attrs={"class": ["xcoll-table-box"]}))
+        if _letters(table) > WIDE:
+            box["class"] = [*box["class"], "wide"]
+        box["role"], box["tabindex"] = "region", "0"
+        box["aria-label"] = table.caption.get_text() if table.caption else "Table"
+        if table.caption:  # outside the table it stays in view while the table scrolls
+            table.caption.name = "div"
+            box.insert(0, table.find("div").extract())
+            box.div["class"] = ["caption"]
+
+
+def _clean(table: Tag) -> None:
+    """Take pandas' own styling off a table, and set its text left."""
+    for style in table.parent.find_all("style", recursive=False):
+        style.decompose()
+    table.attrs = {"class": ["xcoll-table"]}
+    for part in table.find_all(["tr", "th", "td"]):
+        del part["style"]
+    for cell in table.select("tbody th, tbody td"):
+        text = cell.get_text().strip()
+        if cell.name == "th" or not (NUMBER.fullmatch(text) or text in MISSING):
+            cell["class"] = ["text"]
+    heads = [row.find_all("th") for row in table.select("thead tr")]
+    if len(heads) == 2 and not any(cell.get_text() for cell in heads[1][1:]):
+        heads[0][0].string = heads[1][0].get_text()  # pandas gives the index's name its own row
+        heads.pop()[0].parent.decompose()
+    first = table.select("tbody tr:first-child > *")
+    for row in heads:
+        for head, cell in zip(row, first, strict=False):
+            head["class"] = cell.get("class", [])
+
+
+def _letters(table: Tag) -> int:
+    """Letters that a row needs side by side, spaces between columns counted as three."""
+    rows = [
+        [cell.get_text() for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")
+    ]
+    columns = zip_longest(*rows, fillvalue="")
+    return sum(3 + max(min(len(text), 24) for text in column) for column in columns)
+
+
+def describe(article: BeautifulSoup) -> None:
+    """Give every figure without a description the sentence that follows it, or its heading."""
+
+    def near(tag: Tag) -> bool:
+        return tag.name in ("img", "h2", "h3") or "said" in tag.get("class", ())
+
+    for image in article.find_all("img"):
+        if image.get("alt"):
+            continue
+        after = image.find_next(near)
+        heading = image.find_previous(HEADING)
+        if after is not None and "said" in after.get("class", ()):
+            words = after.get_text().split()
+        else:
+            words = ["Figure:", *heading.get_text().split()] if heading else ["Figure"]
+        text = " ".join(words)
+        image["alt"] = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def write_out_links(article: BeautifulSoup) -> None:
+    """Replace links to other addresses by text and address, as paper shows them."""
+    for link in article.find_all("a"):
+        address = link.get("href", "")
+        if not AFAR.match(address):
+            continue
+        shown = link.get_text()
+        link.name, link.attrs = "span", {"class": ["address"]}
+        if shown != address:
+            link.append(f" ({address.partition('//')[2]})")
+
+
+def refuse_addresses(text: str, title: str) -> None:
+    """Raise where the page `text` would load, or lead to, another address.
+
+    Raises
+    ------
+    RunError
+        Naming the page, the element and the address.
+    """
+    for tag in parse(text).find_all(True):
+        for name in sorted(LOADING & tag.attrs.keys()):
+            if AFAR.match(tag[name]):
+                raise RunError(
+                    f"page {title!r}: <{tag.name} {name}={tag[name][:80]!r}> leaves the page; "
+                    "put the file into the notebook instead"
+                )
+        style = tag.get_text() if tag.name == "style" else tag.get("style", "")
+        if CSS_AFAR.search(style):
+            raise RunError(f"page {title!r}: a style of <{tag.name}> loads from another address")

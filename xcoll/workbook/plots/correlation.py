@@ -1,0 +1,125 @@
+"""Figures of correlation: now against stress, the path with its alerts, the tails."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import dates as mdates
+from matplotlib.figure import Figure
+
+from xcoll.estimators import correlation
+from xcoll.workbook.plots import style
+from xcoll.workbook.plots.volatility import mark_events
+
+__all__ = ["average", "heat", "tails"]
+
+
+def heat(matrices: dict[str, pd.DataFrame], title: str) -> Figure:
+    """Correlation matrices side by side on one scale: grey at zero, blue below, red above."""
+    names = list(matrices)
+    size = len(matrices[names[0]])
+    figure, axes = style.figure(1, len(names), height=1.5 + 0.24 * size, width=10.5, title=title)
+    for ax, name in zip(axes, names, strict=True):
+        values = matrices[name].to_numpy()
+        image = ax.imshow(values, cmap=style.DIVERGING, vmin=-1.0, vmax=1.0)
+        for i, j in np.ndindex(values.shape):
+            if i != j:
+                text = f"{100 * values[i, j]:.0f}".replace("-", "−")
+                hue = "white" if abs(values[i, j]) > 0.75 else "black"
+                ax.text(j, i, text, ha="center", va="center", fontsize=6, color=hue)
+        ax.set_xticks(range(size), matrices[name].columns, rotation=90, fontsize=7)
+        ax.set_yticks(range(size), matrices[name].index if name == names[0] else [], fontsize=7)
+        ax.set_title(name, fontsize=9)
+        ax.grid(visible=False)
+        ax.tick_params(length=0)
+    axes[0].set_ylabel("asset")
+    for ax in axes:
+        ax.set_xlabel("asset")
+    bar = figure.colorbar(image, ax=list(axes), shrink=0.6, pad=0.01)
+    bar.set_label("correlation (cells: in hundredths)", fontsize=8)
+    return figure
+
+
+def average(
+    mean: pd.DataFrame, share: pd.Series, alerts: pd.DataFrame, pairs: int, title: str
+) -> Figure:
+    """Average pairwise correlation, the first factor's share, and the alerts of each day.
+
+    Parameters
+    ----------
+    mean : DataFrame
+        Time × estimator, the mean over pairs; the first column is the one that is used.
+    share : Series
+        First eigenvalue over the number of assets, by date.
+    alerts : DataFrame
+        As of `estimators.correlation.alerts`.
+    pairs : int
+        Number of pairs that can alert.
+    """
+    figure, (top, middle, low) = style.figure(3, 1, height=6.0, title=title)
+    hues = (style.OKABE_ITO["blue"], style.CONTEXT)
+    for hue, name in zip(hues, mean.columns, strict=True):
+        top.plot(mean.index, mean[name], color=hue, label=name, linewidth=1.2)
+    mark_events(top, mean.index, name=True)
+    top.set_ylabel("mean pairwise\ncorrelation")
+    style.label_ends(top)
+
+    middle.plot(share.index, share, color=style.OKABE_ITO["blue"], label="share")
+    jumps = alerts[alerts["kind"] == "factor"]
+    middle.plot(jumps["time"], share[jumps["time"]], "v", color=style.ACCENT, label="alert: jump")
+    middle.legend(loc="lower left", ncols=2)
+    style.percent(middle.yaxis)
+    middle.set_ylabel("variance in the\nfirst factor")
+
+    entered = alerts[alerts["kind"] == "pair"].groupby("time").size()
+    low.vlines(entered.index, 0, entered, color=style.ACCENT, linewidth=1.4)
+    low.set_ylim(0, None)
+    low.set_ylabel(f"pairs that enter\nan alert (of {pairs})")
+    low.set_xlabel("date")
+    for ax in (top, middle, low):
+        mark_events(ax, mean.index)
+        ax.set_xlim(mean.index[0], mean.index[-1])
+        ax.xaxis.set_major_locator(mdates.MonthLocator(bymonth=(1, 7)))
+        ax.xaxis.set_major_formatter(mdates.DateFormatter("%b %Y"))
+    top.tick_params(labelbottom=False)
+    middle.tick_params(labelbottom=False)
+    return figure
+
+
+def tails(table: pd.DataFrame, quantile: float, nu: float, title: str) -> Figure:
+    """Tail dependence of each pair against its correlation, with what two copulas would give.
+
+    `table` has rank_correlation, coefficient, low, high, stable (flag); the curves are taken at
+    the same `quantile`.
+    """
+    figure, (ax,) = style.figure(height=4.4, title=title)
+    stable = table["stable"]
+    for part, hue, words in (
+        (table[~stable], style.OKABE_ITO["blue"], "volatile pairs"),
+        (table[stable], style.OKABE_ITO["orange"], "pairs with a stablecoin"),
+    ):
+        ax.vlines(
+            part["rank_correlation"], part["low"], part["high"], color=hue, alpha=0.3, linewidth=1.0
+        )
+        ax.plot(
+            part["rank_correlation"], part["coefficient"], "o", color=hue, markersize=4, label=words
+        )
+    rho = np.linspace(min(table["rank_correlation"].min() - 0.05, 0.0), 0.95, 100)
+    curves = {
+        f"t copula, {nu:.1f} degrees of freedom": (
+            correlation.t_copula_tail(rho, nu, quantile),
+            "-",
+        ),
+        "normal copula": (correlation.t_copula_tail(rho, np.inf, quantile), (0, (4, 1.5))),
+        "t copula, limit at the far end of the tail": (correlation.t_copula_tail(rho, nu), ":"),
+    }
+    for words, (values, line) in curves.items():
+        ax.plot(rho, values, color="#4D4D4D", linestyle=line, linewidth=1.1, label=words)
+    ax.axhline(quantile, color=style.CONTEXT, linewidth=0.8)
+    ax.annotate(
+        "independent", (rho[0], quantile), xytext=(0, 3), textcoords="offset points", fontsize=7.5
+    )
+    ax.set_ylim(0.0, 1.0)
+    style.percent(ax.yaxis)
+    ax.set_ylabel(f"chance that the other is in its worst {quantile:.0%} too")
+    ax.set_xlabel("rank correlation of the standardised residuals, sin(πτ/2)")
+    ax.legend(loc="upper left")
+    return figure

@@ -1,0 +1,147 @@
+"""Figures of volatility: its paths, where it stands now, which model forecasts it best."""
+
+import numpy as np
+import pandas as pd
+from matplotlib import dates as mdates
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+from xcoll.workbook.plots import style
+
+__all__ = ["EVENTS", "differences", "mark_events", "now", "paths"]
+
+# Days that readers of these markets know by name; press of the day.
+EVENTS = {
+    "March 2020": pd.Timestamp("2020-03-12"),
+    "May 2021": pd.Timestamp("2021-05-19"),
+    "Terra": pd.Timestamp("2022-05-09"),
+    "FTX": pd.Timestamp("2022-11-08"),
+    "USDC": pd.Timestamp("2023-03-11"),
+}
+
+
+def mark_events(ax: Axes, index: pd.DatetimeIndex, *, name: bool = False) -> None:
+    """A thin line at each known event inside `index`, with its name above the axes if asked."""
+    for event, day in EVENTS.items():
+        if index[0] <= day <= index[-1]:
+            ax.axvline(day, color="#BDBDBD", linewidth=0.7, zorder=0)
+            if name:
+                ax.annotate(
+                    event,
+                    (mdates.date2num(day), 1.005),
+                    xycoords=("data", "axes fraction"),
+                    fontsize=7.5,
+                    color="#595959",
+                    ha="center",
+                    va="bottom",
+                )
+
+
+def paths(
+    volatility: pd.DataFrame, benchmark: pd.DataFrame, title: str, columns: int = 4
+) -> Figure:
+    """Forecast volatility a year, one panel an asset, over the exponentially weighted one in grey.
+
+    Both frames are time × asset and annualised; the axes are shared and logarithmic.
+    """
+    rows = -(-volatility.shape[1] // columns)
+    figure, axes = style.figure(rows, columns, height=1.55 * rows, share=True, title=title)
+    for ax, asset in zip(axes, volatility, strict=False):
+        mark_events(ax, volatility.index)
+        ax.plot(benchmark.index, benchmark[asset], color=style.CONTEXT, linewidth=0.8, zorder=2)
+        ax.plot(
+            volatility.index, volatility[asset], color=style.colour(asset), linewidth=1.0, zorder=3
+        )
+        ax.set_yscale("log")
+        ax.set_title(asset, fontsize=9)
+        _percent_log(ax)
+        ax.xaxis.set_major_locator(mdates.YearLocator())
+        ax.xaxis.set_major_formatter(mdates.DateFormatter("%Y"))
+    for ax in axes[volatility.shape[1] :]:
+        ax.set_visible(False)
+    for ax in axes[max(volatility.shape[1] - columns, 0) : volatility.shape[1]]:
+        ax.tick_params(labelbottom=True)
+    spare = axes[-1]
+    if volatility.shape[1] < len(axes):
+        spare.set_visible(True)
+        spare.set_axis_off()
+        words = "coloured: forecast used\ngrey: exponential weights\nlines: " + ", ".join(EVENTS)
+        spare.text(0.0, 0.9, words.replace(", Terra", ",\nTerra"), fontsize=8, va="top")
+    figure.supylabel(
+        "volatility a year, √365 · σ of a day-long bar or its like (log scale)", fontsize=9
+    )
+    return figure
+
+
+def now(table: pd.DataFrame, title: str) -> Figure:
+    """Volatility for the next bar by asset, with its interval.
+
+    `table` has asset, volatility, low, high (all a year); assets without an interval are drawn
+    hollow.
+    """
+    shown = table.sort_values("volatility", ignore_index=True)
+    figure, (ax,) = style.figure(height=0.9 + 0.28 * len(shown), title=title)
+    for row, item in shown.iterrows():
+        known = np.isfinite(item["low"])
+        hue = style.colour(item["asset"])
+        if known:
+            ax.plot([item["low"], item["high"]], [row, row], color=hue, linewidth=4, alpha=0.35)
+        ax.plot(item["volatility"], row, "o", color=hue, markerfacecolor=hue if known else "white")
+        ax.annotate(
+            f"{item['volatility']:.0%}"
+            if item["volatility"] > 0.05
+            else f"{item['volatility']:.1%}",
+            (item["high"] if known else item["volatility"], row),
+            xytext=(7, 0),
+            textcoords="offset points",
+            fontsize=8,
+            va="center",
+        )
+    ax.set_xscale("log")
+    _percent_log(ax, axis="x")
+    ax.set_xlabel(
+        "volatility a year for the next bar, with the interval of its parameters (log scale)"
+    )
+    ax.set_ylabel("asset")
+    ax.set_yticks(range(len(shown)), shown["asset"])
+    ax.grid(visible=False, axis="y")
+    return figure
+
+
+def differences(scores: pd.DataFrame, title: str) -> Figure:
+    """Mean loss of each model less that of the benchmark, with intervals; left is better.
+
+    `scores` has asset, model, difference, low, high; the axis is linear within 0.1 of zero and
+    logarithmic beyond.
+    """
+    scored = scores.dropna(subset="difference")
+    models = list(scored["model"].unique())
+    hues = dict(zip(models, (style.OKABE_ITO["blue"], style.OKABE_ITO["orange"]), strict=False))
+    assets = list(dict.fromkeys(scored["asset"]))
+    figure, (ax,) = style.figure(height=1.2 + 0.34 * len(assets), title=title)
+    ax.axvline(0.0, color="black", linewidth=0.8)
+    for shift, model in zip(np.linspace(-0.16, 0.16, len(models)), models, strict=True):
+        part = scored[scored["model"] == model].set_index("asset").reindex(assets)
+        rows = np.arange(len(assets))[::-1] - shift
+        ax.hlines(rows, part["low"], part["high"], color=hues[model], linewidth=1.6)
+        ax.plot(part["difference"], rows, "o", color=hues[model], markersize=4.5, label=model)
+    ax.set_xscale("symlog", linthresh=0.1, linscale=1.5)
+    ax.xaxis.set_major_locator(FixedLocator([-100, -10, -1, -0.1, -0.05, 0, 0.05, 0.1, 1, 10, 100]))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+    ax.set_xlabel(
+        "QLIKE less that of exponential weights, nats a bar (linear within ±0.1, then log); "
+        "left of zero is better"
+    )
+    ax.set_ylabel("asset")
+    ax.set_yticks(np.arange(len(assets))[::-1], assets)
+    ax.grid(visible=False, axis="y")
+    ax.legend(loc="upper left")
+    return figure
+
+
+def _percent_log(ax: Axes, axis: str = "y") -> None:
+    line = getattr(ax, f"{axis}axis")
+    line.set_major_locator(FixedLocator([0.001, 0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 10.0, 100.0]))
+    line.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:,.3g} %"))
+    line.set_minor_formatter(NullFormatter())

@@ -1,0 +1,187 @@
+"""A report folder from finished steps: built beside the last one, then swapped in whole."""
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from xcoll.errors import RunError
+from xcoll.workbook import artifacts, fingerprint
+from xcoll.workbook.plan import Plan
+from xcoll.workbook.progress import Progress
+from xcoll.workbook.store import Done, Store
+
+__all__ = ["SCHEMA", "held", "intact", "locked", "manifest", "publish", "stale"]
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+
+
+@contextmanager
+def locked(reports: Path) -> Iterator[None]:
+    """Hold `reports` for one run at a time, and tidy what a killed run left.
+
+    Raises
+    ------
+    RunError
+        Where the folder cannot be written, or another run holds it.
+    """
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+        stream = (reports / ".lock").open("w")
+    except OSError as error:
+        raise RunError(
+            f"{reports} cannot be written ({error.strerror}); "
+            "make it writable or give another folder with --reports DIR"
+        ) from error
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(
+                f"another run is writing to {reports}; wait for it or give another folder "
+                "with --reports DIR"
+            ) from error
+        for half in reports.glob(".new-*"):
+            shutil.rmtree(half)
+        for aside in reports.glob(".old-*"):
+            final = reports / aside.name.removeprefix(".old-")
+            if final.exists():
+                shutil.rmtree(aside)
+            else:
+                aside.rename(final)
+        yield
+
+
+def manifest(folder: Path) -> dict | None:
+    """Manifest of the report in `folder`, or None where there is no finished report.
+
+    Raises
+    ------
+    RunError
+        Where it was written by a newer version.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if content["schema"] > SCHEMA:
+        raise RunError(
+            f"{path} has schema {content['schema']}, this xcoll knows {SCHEMA}; update xcoll "
+            "or give the run another name with --name"
+        )
+    return content
+
+
+def held(folder: Path, store: Store) -> dict[str, Done]:
+    """Finished steps that the report in `folder` was made of, as far as the store holds them."""
+    described = manifest(folder)
+    steps = described["steps"] if described else {}
+    found = {name: store.find(name, steps[name]["key"]) for name in steps}
+    return {name: done for name, done in found.items() if done is not None}
+
+
+def intact(folder: Path, described: Mapping[str, object]) -> bool:
+    """Whether every file of the report has the hash that its manifest says."""
+    present = fingerprint.tree(folder)
+    present.pop(MANIFEST, None)
+    return present == described["files"]
+
+
+def stale(plan: Plan, finished: Mapping[str, Done]) -> list[str]:
+    """Notebooks of a report whose inputs are no longer those of the steps before them."""
+    old: list[str] = []
+    for name, done in finished.items():
+        before = plan.project.chain.upstream(name)
+        if any(other in old or other not in finished for other in before):
+            old.append(name)
+            continue
+        inputs = {
+            f"{other}/{file}": digest
+            for other in before
+            for file, digest in finished[other].artifacts.items()
+        }
+        changed = {other: finished[other].record["changed"] for other in finished}
+        recorded = Plan(plan.project, list(finished), plan.declared, changed, plan.shared)
+        if recorded.key(name, inputs) != done.key:
+            old.append(name)
+    return old
+
+
+def publish(
+    plan: Plan, name: str, finished: Mapping[str, Done], began: datetime, progress: Progress
+) -> Path:
+    """Write ``reports/<name>/`` from `finished`, and return its index page.
+
+    The folder holds ``index.html``, one page a notebook, a PDF of the last one where Chromium
+    is installed, the executed notebooks, their artifacts and ``manifest.json``.  A report that
+    is made of the same steps already is left as it is.
+
+    Raises
+    ------
+    RunError
+        Where the folder cannot be written.
+    """
+    from xcoll.workbook import pages
+
+    reports = plan.project.reports
+    final = reports / name
+    ordered = {step: finished[step] for step in plan.project.chain.steps if step in finished}
+    commit = fingerprint.commit(plan.project.root)
+    last = manifest(final)
+    described = {
+        "schema": SCHEMA,
+        "run": name,
+        "commit": commit,
+        "facts": _facts(plan, ordered),
+        "stale": stale(plan, ordered),
+        "steps": {step: _described(done) for step, done in ordered.items()},
+    }
+    if last and all(last[key] == value for key, value in described.items()) and intact(final, last):
+        return final / "index.html"
+    fresh, aside = reports / f".new-{name}", reports / f".old-{name}"
+    try:
+        fresh.mkdir()
+        for step, done in ordered.items():
+            shutil.copytree(done.folder / "artifacts", fresh / "artifacts" / step)
+            (fresh / "notebooks").mkdir(exist_ok=True)
+            shutil.copyfile(done.folder / "notebook.ipynb", fresh / "notebooks" / f"{step}.ipynb")
+        pages.write(fresh, described, plan, ordered, progress)
+        described |= {
+            "began": began.isoformat(timespec="seconds"),
+            "finished": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "files": fingerprint.tree(fresh),
+        }
+        artifacts.write_json(fresh / MANIFEST, described)
+        if final.exists():
+            final.rename(aside)
+        fresh.rename(final)
+        shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise RunError(
+            f"the report could not be written: {error.strerror}: {error.filename}; the last good "
+            "report is as it was\nfree the disk or give another folder with --reports DIR, then: "
+            "xcoll run"
+        ) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if aside.exists() and not final.exists():
+            aside.rename(final)
+    return final / "index.html"
+
+
+def _described(done: Done) -> dict[str, object]:
+    return {"key": done.key, "artifacts": done.artifacts, **done.record}
+
+
+def _facts(plan: Plan, finished: Mapping[str, Done]) -> dict[str, dict[str, str]]:
+    changed = {name: finished[name].record["changed"] for name in finished}
+    recorded = Plan(plan.project, list(finished), plan.declared, changed, plan.shared)
+    merged: dict[str, dict[str, str]] = {}
+    for name in finished:
+        for group, items in recorded.facts(name).items():
+            merged.setdefault(group, {}).update(items)
+    return merged

@@ -1,0 +1,216 @@
+"""The chain at work: stale notebooks run, independent branches side by side."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from time import time
+
+from xcoll.errors import ArtifactError, RunError
+from xcoll.workbook import artifacts, engine
+from xcoll.workbook.chain import Chain, Step
+from xcoll.workbook.engine import Cancel, CellFailureError
+from xcoll.workbook.plan import Plan
+from xcoll.workbook.progress import Progress
+from xcoll.workbook.run import STEP_VARIABLE
+from xcoll.workbook.store import Done, Store
+
+__all__ = ["inputs_of", "run"]
+
+TIMEOUT = 1800  # seconds for one cell
+
+
+def inputs_of(chain: Chain, notebook: str, finished: Mapping[str, Done]) -> dict[str, str]:
+    """SHA-256 of every artifact upstream of `notebook`.
+
+    Raises
+    ------
+    ArtifactError
+        Where a notebook upstream has not run.
+    """
+    missing = [name for name in chain.upstream(notebook) if name not in finished]
+    if missing:
+        raise ArtifactError(
+            f"{notebook} rests on {', '.join(missing)}, which this run does not hold yet; "
+            f"make them with: xcoll run --until {missing[-1]}"
+        )
+    return {
+        f"{name}/{file}": digest
+        for name in chain.upstream(notebook)
+        for file, digest in finished[name].artifacts.items()
+    }
+
+
+def run(
+    plan: Plan,
+    store: Store,
+    before: Mapping[str, Done],
+    *,
+    jobs: int,
+    force: bool,
+    progress: Progress,
+    timeout: int = TIMEOUT,
+) -> dict[str, Done]:
+    """Bring the notebooks of `plan` up to date and return every finished step.
+
+    Parameters
+    ----------
+    before : mapping
+        Finished steps of notebooks that the plan does not hold.
+    jobs : int
+        Notebooks that may run at once.
+    force : bool
+        Run also what is not stale.
+
+    Raises
+    ------
+    RunError
+        With six lines for the reader, where a notebook fails or the run is interrupted.
+        Whatever finished stays in the store.
+    """
+    chain = plan.project.chain
+    finished: dict[str, Done] = {name: before[name] for name in before if name not in plan.steps}
+    waiting = list(plan.steps)
+    running: dict[Future[Done], str] = {}
+    failures: list[RunError] = []
+    cancel = Cancel()
+    pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="notebook")
+    try:
+        while running or (waiting and not failures):
+            for name in list(waiting if not failures else ()):
+                if len(running) >= jobs:
+                    break
+                if any(
+                    other in plan.steps and other not in finished for other in chain.upstream(name)
+                ):
+                    continue
+                waiting.remove(name)
+                key = plan.key(name, inputs_of(chain, name, finished))
+                known = None if force else store.find(name, key)
+                if known is not None:
+                    finished[name] = known
+                    progress.line(f"{name:<24} kept")
+                    continue
+                progress.began(name)
+                job = pool.submit(
+                    _step, plan, store, name, key, dict(finished), cancel, progress, timeout
+                )
+                running[job] = name
+            done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            for job in done:
+                name = running.pop(job)
+                error = job.exception()
+                progress.ended(name, "done" if error is None else "FAILED")
+                if error is None:
+                    finished[name] = job.result()
+                elif isinstance(error, RunError):
+                    failures.append(error)
+                else:
+                    raise error
+    except KeyboardInterrupt:
+        cancel()
+        raise RunError(
+            "interrupted; finished notebooks are kept and the last good report is as it was\n"
+            "go on with: xcoll run"
+        ) from None
+    finally:
+        cancel.requested = True
+        pool.shutdown(wait=True, cancel_futures=True)
+    if failures:
+        raise failures[0]
+    return finished
+
+
+def _step(
+    plan: Plan,
+    store: Store,
+    name: str,
+    key: str,
+    finished: Mapping[str, Done],
+    cancel: Cancel,
+    progress: Progress,
+    timeout: int,
+) -> Done:
+    """Execute one notebook in a draft folder and enter it into the store."""
+    project = plan.project
+    began = time()
+    try:
+        with store.draft(name, key) as draft:
+            description = draft / "run.json"
+            inputs = {other: finished[other].folder for other in project.chain.upstream(name)}
+            artifacts.write_json(
+                description,
+                {
+                    "notebook": name,
+                    "root": str(project.root),
+                    "reports": str(project.reports),
+                    "inputs": {other: str(inputs[other] / "artifacts") for other in inputs},
+                    "output": str(draft / "artifacts"),
+                    "facts": plan.facts(name),
+                },
+            )
+            try:
+                engine.execute(
+                    project.notebooks / f"{name}.ipynb",
+                    draft / "notebook.ipynb",
+                    plan.changed.get(name, {}),
+                    environment=_environment(description),
+                    timeout=timeout,
+                    cancel=cancel,
+                    on_cell=lambda index, total, cell: progress.cell(name, index, total, cell),
+                )
+                _complete(project.chain.steps[name], draft / "artifacts")
+            except CellFailureError as error:
+                raise _failure(plan, name, error, draft / "notebook.ipynb") from error
+            description.unlink()
+            seconds = round(time() - began, 3)
+            changed = dict(plan.changed.get(name, {}))
+            record = {"changed": changed, "seconds": seconds, "began": began}
+            return store.commit(name, key, draft, record)
+    except OSError as error:
+        problem = f"{error.strerror}: {error.filename or 'its files'}"
+        failure = CellFailureError("", "writing its files", problem, "")
+        raise _failure(plan, name, failure, None) from error
+
+
+def _environment(description: Path) -> dict[str, str]:
+    """Kernel environment: the step's description, and one thread and one hash seed for all."""
+    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    fixed = {"PYTHONHASHSEED": "0", "TZ": "UTC", STEP_VARIABLE: str(description)}
+    return {**os.environ, **single, **fixed}
+
+
+def _complete(step: Step, folder: Path) -> None:
+    declared = {f"{name}{artifact.suffix}" for name, artifact in step.artifacts.items()}
+    missing = sorted(declared - {path.name for path in folder.iterdir()})
+    if missing:
+        raise CellFailureError(
+            "", "after its last cell", f"it did not save {', '.join(missing)} as declared", ""
+        )
+
+
+def _failure(plan: Plan, name: str, error: CellFailureError, partial: Path | None) -> RunError:
+    """Six lines: which notebook and cell, the error, the parameters, the log, the way on."""
+    logs = plan.project.reports / ".logs"
+    changed = plan.changed.get(name, {})
+    values = ", ".join(f"{key}={value!r}" for key, value in plan.values(name).items())
+    options = "".join(f" -p {name}.{key}={value}" for key, value in changed.items())
+    log = logs / f"{name}.log"
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"{name}, {error.position}\n{error.error}\n\n{error.trace}\n", "utf-8")
+        if partial is not None and partial.is_file():
+            shutil.copyfile(partial, logs / f"{name}.ipynb")
+        place = str(log)
+    except OSError as refused:
+        place = f"not written ({refused.strerror}: {refused.filename})"
+    cell = f', "{error.cell}"' if error.cell else ""
+    return RunError(
+        f"{name} failed in {error.position}{cell}\n"
+        f"  error       {error.error.strip().splitlines()[0]}\n"
+        f"  parameters  {values}\n"
+        f"  log         {place}\n"
+        f"  again       xcoll run --until {name}{options}\n"
+        f"  report      the last good one is as it was; finished notebooks are kept"
+    )
