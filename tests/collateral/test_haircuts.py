@@ -94,8 +94,8 @@ def test_the_waterfall_sums_to_a_multiple_of_the_tick(values, extra, tick):
     assert -1e-12 <= steps["rounding"] <= tick
 
 
-def test_the_waterfall_refuses_an_asset_without_a_posted_haircut():
-    with pytest.raises(ParameterError, match="no posted haircut for"):
+def test_the_waterfall_refuses_an_asset_without_a_floor():
+    with pytest.raises(ParameterError, match="no floor for"):
         haircuts.waterfall(row([0.1] * 5), Governance(), pd.Series({"BTC": 0.2}))
 
 
@@ -132,36 +132,6 @@ def test_rounding_keeps_what_is_on_the_tick():
 def test_governance_refuses_rules_that_cannot_be_followed(fields, message):
     with pytest.raises(ParameterError, match=message):
         Governance(**fields)
-
-
-def test_exhaustible_buffer_of_a_quarter():
-    raw = pd.DataFrame({"margin": [100.0, 100, 140, 180, 120]})
-    posted = haircuts.exhaustible_buffer(raw, 0.25)
-    assert posted["margin"].tolist() == [125, 125, 140, 180, 150]
-    assert haircuts.peak_to_trough(raw)["margin"] == pytest.approx(1.8)
-    assert haircuts.peak_to_trough(posted)["margin"] == pytest.approx(1.44)
-    assert haircuts.largest_rise(raw, 2)["margin"] == 80
-    assert haircuts.largest_rise(posted, 1)["margin"] == 40
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.floats(0.01, 1.0), min_size=1, max_size=20), st.floats(0.0, 0.5))
-def test_the_buffer_stays_between_the_raw_value_and_the_full_buffer(raw, buffer):
-    path = pd.DataFrame({"ETH": raw})
-    posted = haircuts.exhaustible_buffer(path, buffer)
-    assert (posted >= path).all(axis=None)
-    assert (posted <= path * (1.0 + buffer) + 1e-12).all(axis=None)
-    assert (haircuts.exhaustible_buffer(path, buffer, ceiling=1.0) <= 1.0).all(axis=None)
-
-
-def test_the_buffer_looks_at_nothing_to_come_and_waits_for_a_late_listing():
-    raw = pd.DataFrame({"late": [math.nan, 0.2, 0.3, 0.1], "full": [0.2, 0.3, 0.2, 0.1]})
-    posted = haircuts.exhaustible_buffer(raw)
-    assert posted["late"].isna().tolist() == [True, False, False, False]
-    assert posted["late"].iloc[1] == pytest.approx(0.25)
-    planted = raw.copy()
-    planted.iloc[3] = 0.9
-    pd.testing.assert_frame_equal(haircuts.exhaustible_buffer(planted).iloc[:3], posted.iloc[:3])
 
 
 def contract(**changes):

@@ -225,46 +225,6 @@ def test_tail_dependence_sees_ranks_only(seed):
     )
 
 
-def test_t_copula_limit_is_the_closed_form():
-    # Embrechts, McNeil and Straumann (2002), table 1: coefficients of the bivariate t.
-    assert float(correlation.t_copula_tail(0.0, 4.0)) == pytest.approx(0.08, abs=0.005)
-    assert float(correlation.t_copula_tail(0.5, 4.0)) == pytest.approx(0.25, abs=0.005)
-    assert float(correlation.t_copula_tail(0.9, 4.0)) == pytest.approx(0.63, abs=0.005)
-    assert float(correlation.t_copula_tail(0.5, 10.0)) == pytest.approx(0.08, abs=0.005)
-    expected = 2 * stats.t.cdf(-np.sqrt(5 * 0.5 / 1.5), 5)
-    assert float(correlation.t_copula_tail(0.5, 4.0)) == pytest.approx(expected, rel=1e-12)
-    assert float(correlation.t_copula_tail(0.5, np.inf)) == 0.0
-
-
-@pytest.mark.parametrize("rho", [-0.5, 0.0, 0.7, 0.95])
-def test_copula_at_a_quantile_is_the_bivariate_distribution(rho):
-    q, nu, shape = 0.05, 4, [[1.0, rho], [rho, 1.0]]
-    at = np.full(2, stats.norm.ppf(q))
-    normal = stats.multivariate_normal(cov=shape).cdf(at) / q
-    assert float(correlation.t_copula_tail(rho, np.inf, q)) == pytest.approx(normal, abs=1e-6)
-    law = stats.multivariate_t(shape=shape, df=nu, seed=0)
-    student = law.cdf(np.full(2, stats.t.ppf(q, nu)), maxpts=200_000) / q
-    assert float(correlation.t_copula_tail(rho, nu, q)) == pytest.approx(student, abs=5e-4)
-
-
-def test_copula_at_a_small_quantile_nears_its_limit():
-    rho = np.array([0.2, 0.6, 0.9])
-    near = correlation.t_copula_tail(rho, 3.0, 1e-6)
-    assert_allclose(near, correlation.t_copula_tail(rho, 3.0), rtol=5e-3)
-
-
-def test_fitted_copula_comes_back():
-    fitted = correlation.fit_t_copula(draw(1500, 0.6, 3, nu=5))
-    assert fitted.low < 5.0 < fitted.high
-    off = fitted.correlation.to_numpy()[np.triu_indices(4, 1)]
-    assert_allclose(off, 0.6, atol=0.06)
-    normal = correlation.fit_t_copula(draw(1500, 0.6, 4))
-    assert normal.nu > 25.0
-    tail = correlation.tail_dependence(draw(20_000, 0.6, 5, nu=5), 0.05)
-    expected = correlation.t_copula_tail(0.6, 5.0, 0.05)
-    assert (np.abs(tail["coefficient"] - expected) < 3 * np.sqrt(0.25 / 1000)).all()
-
-
 # --- alerts ---------------------------------------------------------------------------------
 
 
@@ -342,8 +302,6 @@ def test_refusals(frame, path):
         correlation.first_eigenvalue_share(path, ["BTC", "ADA"])
     with pytest.raises(EstimationError, match="5 are needed"):
         correlation.tail_dependence(frame.iloc[200:290], 0.05)
-    with pytest.raises(EstimationError, match="all assets have"):
-        correlation.fit_t_copula(frame.iloc[:20][["BTC", "ETH"]])
     with pytest.raises(EstimationError, match="not symmetric"):
         correlation.nearest(pd.DataFrame([[1.0, 0.2], [0.3, 1.0]]))
     assert correlation.ewma(frame.iloc[[0]][["BTC", "ETH"]]).isna().all(axis=None)

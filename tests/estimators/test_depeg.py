@@ -1,6 +1,10 @@
 """The depeg model: exact Poisson interval, closed form against simulation and plain samples."""
 
+from datetime import date
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,6 +69,25 @@ def test_es_rises_with_hazard_and_horizon(one, other):
     assert es[0] <= es[1] + 1e-12
     assert es[1] <= depeg.var_es(model, "1D", 0.99, hazard=high)[1] + 1e-12
     assert es[1] <= max(model.depths)
+
+
+def test_doubtful_prices_take_two_returns_each():
+    index = pd.date_range("2020-03-10", periods=6, freq="D")
+    returns = pd.DataFrame(0.01, index, ["S", "T"])
+    span = SimpleNamespace(first=date(2020, 3, 12), last=date(2020, 3, 13))
+    kept = depeg.without(returns, {"S": [span], "T": []})
+    assert kept["S"].isna().tolist() == [False, False, True, True, True, False]
+    assert kept["T"].notna().all()
+    assert returns.notna().all().all()
+
+
+def test_recorded_events_of_a_class_and_period():
+    def event(day, backing="fiat"):
+        return SimpleNamespace(day=date.fromisoformat(day), low=0.9, backing=backing)
+
+    events = [event("2018-10-14"), event("2018-10-15"), event("2022-05-13", "algorithmic")]
+    found = depeg.recorded([*events, event("2023-03-11")], "2018-10-15", date(2023, 3, 11))
+    assert [e.day.year for e in found] == [2018, 2023]
 
 
 def test_bad_input():

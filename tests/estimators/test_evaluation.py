@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
-from xcoll.errors import DataError, EstimationError, ParameterError
+from xcoll.errors import EstimationError, ParameterError
 from xcoll.estimators import evaluation
 
 KUPIEC_250 = [
@@ -148,38 +148,83 @@ def test_fz0_is_lowest_at_the_truth():
 
 def forecasts(bars=1, n=300, methods=("m", "k")):
     index = pd.date_range("2022-01-01", periods=n, freq="D")
-    realised = pd.DataFrame({"A": np.random.default_rng(3).normal(size=n)}, index)
+    realised = pd.Series(np.random.default_rng(3).normal(size=n), index)
+    realised.iloc[-bars:] = np.nan
     parts = []
     for shift, method in enumerate(methods):
+        late = realised.iloc[50 + shift :]
         parts.append(
             pd.DataFrame(
-                {"time": index[50 + shift :], "asset": "A", "method": method, "loss": "end",
-                 "confidence": 0.95, "bars": bars, "var": 1.6, "es": 2.0}
+                {
+                    "time": late.index,
+                    "asset": "A",
+                    "method": method,
+                    "loss": "end",
+                    "confidence": 0.95,
+                    "bars": bars,
+                    "var": 1.6,
+                    "es": 2.0,
+                    "realised": late.to_numpy(),
+                }
             )
-        )  # fmt: skip
-    return pd.concat(parts), realised
+        )
+    return pd.concat(parts, ignore_index=True), realised
 
 
 @pytest.mark.parametrize("bars", [1, 3])
 def test_coverage_counts_non_overlapping_shared_bars(bars):
     table, realised = forecasts(bars)
-    realised.iloc[-bars:] = np.nan
-    found = evaluation.coverage(table, realised, np.random.default_rng(0), 99)
-    judged = realised["A"].iloc[51:-bars:bars]  # both methods forecast from bar 51 on
+    found = evaluation.coverage(table, np.random.default_rng(0), 99)
+    judged = realised.iloc[51:-bars:bars]  # both methods forecast from bar 51 on
     assert found["n"].tolist() == [len(judged)] * 2
     assert found["exceedances"].tolist() == [int((judged > 1.6).sum())] * 2
     row = found.iloc[0]
     assert row["kupiec_p"] == evaluation.kupiec(row["exceedances"], row["n"], 0.05).p_value
     assert row["expected"] == pytest.approx(0.05 * len(judged))
     assert 0 < row["kupiec_mc"] <= 1
-    again = evaluation.coverage(table, realised, np.random.default_rng(0), 99)
+    again = evaluation.coverage(table, np.random.default_rng(0), 99)
     pd.testing.assert_frame_equal(found, again)
 
 
-def test_ranking_puts_the_better_score_first():
+def test_losses_and_horizons_are_judged_apart():
     table, realised = forecasts()
+    other = table.assign(loss="close_out", realised=table["realised"] + 0.5)
+    found = evaluation.coverage(pd.concat([table, other]), np.random.default_rng(0), 99)
+    exceedances = found.groupby("loss")["exceedances"].first()
+    assert exceedances["end"] == (realised.iloc[51:] > 1.6).sum()
+    assert exceedances["close_out"] == (realised.iloc[51:] + 0.5 > 1.6).sum()
+
+
+def test_picked_bars_are_not_tested_for_independence():
+    table, realised = forecasts()
+    only = pd.DataFrame({"A": realised.shift(1) < -0.5})
+    both = evaluation.coverage(table, np.random.default_rng(0), 99, {"low": only})
+    assert (both["sample"] == "all bars").sum() == 2
+    found = both[both["sample"] == "low"]
+    judged = realised[only["A"]].loc[realised.index[51] :].dropna()
+    assert found["n"].tolist() == [len(judged)] * 2
+    assert found["exceedances"].tolist() == [int((judged > 1.6).sum())] * 2
+    assert found[["independence_p", "conditional_mc", "first_failure_p"]].isna().all().all()
+    assert found["kupiec_mc"].notna().all()
+    nothing = pd.DataFrame({"A": only["A"] & False})
+    without = evaluation.coverage(table, np.random.default_rng(0), 99, {"low": nothing})
+    assert set(without["sample"]) == {"all bars"}
+    pd.testing.assert_frame_equal(evaluation.ranking(both), evaluation.ranking(without))
+
+
+def test_rates_pool_the_assets():
+    table, _ = forecasts(methods=("m",))
+    both = pd.concat([table, table.assign(asset="B", var=0.0)])
+    found = evaluation.coverage(both, np.random.default_rng(0), 99)
+    pooled = evaluation.rates(found)
+    assert pooled["n"].tolist() == [found["n"].sum()]
+    assert pooled["rate"].item() == pytest.approx(found["exceedances"].sum() / found["n"].sum())
+
+
+def test_ranking_puts_the_better_score_first():
+    table, _ = forecasts()
     table.loc[table["method"] == "m", ["var", "es"]] = [0.4, 0.5]
-    found = evaluation.coverage(table, realised, np.random.default_rng(0), 99)
+    found = evaluation.coverage(table, np.random.default_rng(0), 99)
     ranked = evaluation.ranking(found)
     assert ranked["method"].tolist() == ["k", "m"]
     assert ranked["rank"].tolist() == [1, 2]
@@ -188,10 +233,10 @@ def test_ranking_puts_the_better_score_first():
 
 
 def test_bad_input():
-    table, realised = forecasts()
+    table, _ = forecasts()
     rng = np.random.default_rng(0)
-    with pytest.raises(ParameterError, match=r"did you mean 0\.01"):
-        evaluation.kupiec(3, 250, 1.00001)
+    with pytest.raises(ParameterError, match="probability"):
+        evaluation.kupiec(3, 250, 99)
     with pytest.raises(EstimationError, match="swap"):
         evaluation.kupiec(250, 3, 0.01)
     with pytest.raises(ParameterError, match="exceedances"):
@@ -199,9 +244,7 @@ def test_bad_input():
     for hits in ([], [True], [0, 1, 1], [[True, False]]):
         with pytest.raises(EstimationError, match="booleans"):
             evaluation.independence(np.array(hits))
-    with pytest.raises(DataError, match="one loss"):
-        evaluation.coverage(pd.concat([table, table.assign(bars=3)]), realised, rng)
     with pytest.raises(EstimationError, match="two are needed"):
-        evaluation.coverage(table, realised * np.nan, rng)
+        evaluation.coverage(table[table["time"] >= table["time"].max() - pd.Timedelta("1D")], rng)
     with pytest.raises(EstimationError, match="above zero"):
         evaluation.fz0(np.array([1.0]), np.array([1.0]), np.array([0.0]), 0.99)

@@ -193,6 +193,18 @@ def test_log_low_starts_at_the_last_close_and_ends_at_the_close():
         excursion.log_low(low, close)
 
 
+def test_every_choice_and_its_sources():
+    returns, volatility, low = market()
+    lows, donor = low.to_frame("D"), donor_of(returns, volatility, low)
+    rng = np.random.default_rng(0)
+    found = excursion.every_choice(returns, volatility, lows, donor, rng, ["S"])
+    assert list(found) == ["close", "bridge", "matched", "donor"]
+    counts = excursion.sources(found["donor"].source).set_index("asset")
+    assert counts.loc["D", "own"] == BARS
+    assert counts.loc["A"].sum() == BARS
+    assert counts.loc["S", "close"] == BARS
+
+
 def test_bad_arguments():
     returns, volatility, low = market()
     rng = np.random.default_rng(0)

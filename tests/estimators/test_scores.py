@@ -111,7 +111,7 @@ def test_the_right_forecast_wins(world):
     assert table["bars"].eq(1499).all()
     assert np.isnan(table.loc["right", "p_value"])
     best = scores.ranking(forecasts, returns**2).iloc[0]
-    assert (best["best"], best["rival"]) == ("right", "low")
+    assert (best["best"], best["rival"], best["verdict"]) == ("right", "low", "clear")
     assert best["difference"] == pytest.approx(-table.loc["low", "difference"])
 
 
@@ -128,6 +128,37 @@ def test_compare_leaves_out_assets_without_a_proxy(world):
     both = {name: frame.assign(B=0.01) for name, frame in forecasts.items()}
     table = scores.compare(both, pd.concat([returns**2, none], axis=1), benchmark="right")
     assert table["asset"].unique().tolist() == ["A"]
+
+
+def test_table_holds_every_loss_and_proxy(world):
+    returns, forecasts = world
+    proxies = {"squared return": returns**2, "absolute": returns.abs() ** 2}
+    table = scores.table(forecasts, proxies, benchmark="right")
+    assert table.columns[:4].tolist() == ["asset", "model", "proxy", "loss"]
+    assert len(table) == 2 * 2 * 2
+    part = table[(table["proxy"] == "absolute") & (table["loss"] == "mse")]
+    alone = scores.compare(forecasts, returns**2, "mse", "right")
+    assert part["score"].tolist() == alone["score"].tolist()
+    none = scores.table(forecasts, proxies | {"range": np.nan * returns}, benchmark="right")
+    pd.testing.assert_frame_equal(none, table)
+
+
+def test_pooled_counts_a_day_once(world):
+    returns, forecasts = world
+    one = scores.pooled(forecasts, returns**2, benchmark="right").iloc[0]
+    twice = scores.pooled(
+        {
+            name: pd.concat([frame, frame.set_axis(["B"], axis=1)], axis=1)
+            for name, frame in forecasts.items()
+        },
+        pd.concat([returns, returns.set_axis(["B"], axis=1)], axis=1) ** 2,
+        benchmark="right",
+    ).iloc[0]
+    assert one["model"] == "low"
+    assert one["low"] < one["difference"] < one["high"]
+    assert twice.p_value == pytest.approx(one.p_value)
+    assert twice.difference == pytest.approx(one.difference)
+    assert one.difference > 0
 
 
 def test_parkinson_gives_back_the_variance_of_a_brownian_bar():

@@ -360,3 +360,48 @@ def test_rows_with_nan_are_not_taken_for_small_losses():
     largest = shortfall.worst(np.array([[1.0, np.nan, 3.0], [1.0, 2.0, 3.0]]), 2)
     assert np.isnan(largest[0]).all()
     assert largest[1].tolist() == [3.0, 2.0]
+
+
+def test_forecasts_carry_what_followed():
+    returns, volatility, low = market()
+    rng = np.random.default_rng(0)
+    found = tail.forecasts(returns, volatility, low, 40, [0.9, 0.95], (1, 3), rng, 100)
+    keys = ["method", "loss", "bars", "confidence"]
+    assert len(found[keys].drop_duplicates()) == 2 * 2 * 2 * 2
+    for (bars, loss), rows in found.groupby(["bars", "loss"]):
+        followed = tail.realised_losses(returns, low, bars, loss)
+        expected = [followed.loc[row.time, row.asset] for row in rows.itertuples()]
+        np.testing.assert_array_equal(rows["realised"], expected)
+    assert found.loc[found["time"] == returns.index[-1], "realised"].isna().all()
+    single = tail.walk_forward(returns, volatility, low, 40, 0.95, 1, "fhs", "end")
+    same = found.query("confidence == 0.95 and bars == 1 and method == 'fhs' and loss == 'end'")
+    assert same["es"].to_numpy() == pytest.approx(single["es"].to_numpy())
+
+
+def test_table_of_losses_leaves_missing_bars_out():
+    losses = pd.DataFrame(np.random.default_rng(1).exponential(0.02, (1100, 2)), columns=["A", "B"])
+    losses.iloc[:400, 1] = np.nan
+    found = tail.table(losses, [0.99, 0.95], np.random.default_rng(2), 100).set_index(
+        ["asset", "confidence"]
+    )
+    assert found["observations"].tolist() == [1100, 1100, 700, 700]
+    assert found["confidence_used"].tolist() == [0.99, 0.95, 0.975, 0.95]
+    assert found.loc[("B", 0.95), "es"] == tail.historical(losses["B"].dropna(), 0.95).es
+    assert (found["es_low"] < found["es"]).all()
+    assert (found["es"] < found["es_high"]).all()
+
+
+def test_today_of_one_bar_is_the_filtered_sample():
+    returns, volatility, low = market(600)
+    found = tail.today(returns, volatility, low, 1, 0.95, np.random.default_rng(0), 50_000)
+    assert found["root"].to_numpy() == pytest.approx(found["es"].to_numpy())
+    exact = tail.scenarios(returns, volatility, low, method="fhs")["B"].dropna()
+    row = found.query("asset == 'B' and loss == 'close_out'").iloc[0]
+    assert row["es"] == pytest.approx(tail.historical(exact, 0.95).es, abs=4 * row["error"])
+    assert row["beyond"] == pytest.approx(0.05 * 599)
+    several = tail.today(returns, volatility, low, 5, 0.95, np.random.default_rng(0), 5000)
+    pair = several.pivot_table(index="asset", columns="loss", values="es")
+    assert (pair["close_out"] > pair["end"]).all()
+    volatility.iloc[-1, 0] = np.nan
+    with pytest.raises(EstimationError, match="A"):
+        tail.today(returns, volatility, low, 5, 0.95, np.random.default_rng(0))

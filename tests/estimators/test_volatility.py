@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from xcoll.errors import DataError, EstimationError, ParameterError
-from xcoll.estimators import volatility
+from xcoll.estimators import _arch, volatility
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -165,6 +165,16 @@ def test_interval_is_the_delta_method(marks):
     assert np.log(high / low) / 2 == pytest.approx(expected, rel=0.12)
 
 
+def test_interval_on_an_edge_is_no_number_at_worst():
+    x = pd.Series(np.random.default_rng(11).standard_normal(200), name="A")  # α or β is zero
+    fit = volatility.fit(x, errors="normal")
+    assert fit.params[["alpha", "beta"]].min() < 1e-6
+    low, high = fit.interval()
+    assert np.isnan(low) == np.isnan(high)
+    assert not low > fit.volatility.iloc[-1]
+    assert not high < fit.volatility.iloc[-1]
+
+
 def test_forecast_goes_to_the_long_run():
     fit = volatility.fit(pd.Series(simulate(1500, 6), name="A"), errors="normal")
     ahead = fit.forecast(2000)
@@ -305,7 +315,7 @@ def test_a_planted_jump_moves_nothing_before_it(frame, walk, jump):
 
 
 def test_what_does_not_converge_is_said_and_keeps_the_last_parameters(frame, monkeypatch):
-    maximise, calls = volatility._maximise, []
+    maximise, calls = _arch._maximise, []
 
     def stubborn(process, backcast, guess):
         result = maximise(process, backcast, guess)
@@ -314,7 +324,7 @@ def test_what_does_not_converge_is_said_and_keeps_the_last_parameters(frame, mon
             result._optim_output.status = 9
         return result
 
-    monkeypatch.setattr(volatility, "_maximise", stubborn)
+    monkeypatch.setattr(_arch, "_maximise", stubborn)
     walk = volatility.walk_forward(frame[["A"]], 200, 80, minimum=120, errors="normal")
     assert calls[1:3] == [False, True]
     assert walk.record["converged"].tolist() == [True, False, True, True]
@@ -327,7 +337,7 @@ def test_what_does_not_converge_is_said_and_keeps_the_last_parameters(frame, mon
 
 
 def test_failing_warm_start_falls_back_to_a_cold_one_on_the_record(frame, monkeypatch):
-    maximise, calls = volatility._maximise, []
+    maximise, calls = _arch._maximise, []
 
     def stubborn(process, backcast, guess):
         result = maximise(process, backcast, guess)
@@ -336,7 +346,7 @@ def test_failing_warm_start_falls_back_to_a_cold_one_on_the_record(frame, monkey
             result._optim_output.status = 8
         return result
 
-    monkeypatch.setattr(volatility, "_maximise", stubborn)
+    monkeypatch.setattr(_arch, "_maximise", stubborn)
     walk = volatility.walk_forward(frame[["A"]], 200, 80, minimum=120, errors="normal")
     assert walk.record["converged"].all()
     assert walk.record["message"][1] == "warm start optimiser status 8, cold start converged"

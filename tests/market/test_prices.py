@@ -87,13 +87,16 @@ def test_unknown_lows_are_missing_not_made_up():
     [
         ("time,BTC,ETH\n", "no rows"),
         ("BTC,ETH\n1,2\n", "no column of times.*BTC, ETH"),
-        ("time\n2020-01-01\n", "no column of prices"),
+        ("time\n2020-01-01\n2020-01-02\n", "no column of prices"),
         (
             "time,BTC,ETH\n2020-01-01,1,2\n2020-01-02,1.0 USD,2\n",
             r"column BTC holds '1.0 USD' in row 2",
         ),
         ("time,BTC,ETH\n2020-01-01,1,\n2020-01-02,2,true\n", r"column ETH"),
-        ("time,BTC,ETH\n2020-01-01,1,2\n2020-01-01,1,2\n", r"several rows for 2020-01-01"),
+        (
+            "time,BTC,ETH\n2020-01-01,1,2\n2020-01-01,1,2\n2020-01-02,1,2\n",
+            r"several rows for 2020-01-01",
+        ),
         ("time,BTC,ETH\n2020-01-02,1,2\n2020-01-01,1,2\n", r"not in order at 2020-01-01.*sort"),
         ("time,BTC,ETH\n2020-01-01,0,2\n2020-01-02,1,2\n", r"BTC: close of 0 at 2020-01-01"),
         ("time,BTC,ETH\n2020-01-01,1,2\n2020-01-02,1,-3\n", r"ETH: close of -3 at 2020-01-02"),
@@ -109,13 +112,22 @@ def test_unknown_lows_are_missing_not_made_up():
             "time,BTC,ETH\n2020-01-01T00:00Z,1,2\n2020-01-02T00:00,1,2\n",
             r"mixed time zones, \+00:00 in row 1 and none in row 2",
         ),
-        ("time,asset,last\n2020-01-01,BTC,1\n", "needs a column `close`"),
-        ("time,asset,close\n2020-01-01,,1\n", "no asset in row 1"),
-        ("time,asset,close\n2020-01-01,BTC,1\n2020-01-01,BTC,2\n", "several rows for 2020-01-01"),
+        ("time,asset,last\n2020-01-01,BTC,1\n2020-01-02,BTC,1\n", "needs a column `close`"),
+        ("time,asset,close\n2020-01-01,,1\n2020-01-02,BTC,1\n", "no asset in row 1"),
+        (
+            "time,asset,close\n2020-01-01,BTC,1\n2020-01-01,BTC,2\n2020-01-02,BTC,2\n",
+            "several rows for 2020-01-01",
+        ),
         ("time,asset,close\n2020-01-02,BTC,1\n2020-01-01,BTC,2\n", "not in order"),
-        ("time,asset,close,low\n2020-01-01,BTC,1,-1\n", "BTC: low of -1"),
-        ("time,asset,close,volume\n2020-01-01,BTC,1,-1\n", "volume of -1.*at least"),
-        ("Date,Open,High,Low,Close\n2020-01-01,1,1,1,1\n", "add a column `asset`"),
+        ("time,asset,close,low\n2020-01-01,BTC,1,-1\n2020-01-02,BTC,1,1\n", "BTC: low of -1"),
+        (
+            "time,asset,close,volume\n2020-01-01,BTC,1,-1\n2020-01-02,BTC,1,1\n",
+            "volume of -1.*at least",
+        ),
+        (
+            "Date,Open,High,Low,Close\n2020-01-01,1,1,1,1\n2020-01-02,1,1,1,1\n",
+            "add a column `asset`",
+        ),
     ],
 )
 def test_a_bad_table_is_refused_with_file_place_and_fix(text, words):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from xcoll.errors import DataError
 from xcoll.market import quality, simulate
+from xcoll.market.findings import COLUMNS, summary
 from xcoll.market.prices import Prices
 from xcoll.market.quality import Rules
 
@@ -37,7 +38,7 @@ def test_clean_prices_come_through_untouched_without_a_finding(close):
     clean, report = run(close)
     pd.testing.assert_frame_equal(clean.close, close, check_freq=False)
     assert report.empty
-    assert tuple(report.columns) == quality.REPORT
+    assert tuple(report.columns) == COLUMNS
 
 
 @settings(max_examples=25, deadline=None)
@@ -62,7 +63,8 @@ def test_a_missing_bar_becomes_a_row_of_missing_values(close):
     found = findings(report, "missing bar")
     assert found["bars"].tolist() == [2, 1]
     assert found["start"].tolist() == [INDEX[10], INDEX[50]]
-    assert found["action"].unique().tolist() == ["left missing"]
+    assert found["action"].unique().tolist() == ["row of missing values added"]
+    assert findings(report, "gap")["bars"].tolist() == [2, 1] * 4
 
 
 def test_gaps_are_filled_only_when_repair_says_so_and_only_short_ones(close):
@@ -79,6 +81,7 @@ def test_gaps_are_filled_only_when_repair_says_so_and_only_short_ones(close):
         5: "left missing",
         2: "filled with the last close",
     }
+    assert findings(report, "stale").empty
 
 
 def test_stale_runs_of_the_stated_length(close):
@@ -245,13 +248,16 @@ class TestAttachBars:
         later = Prices(*(t.shift(9, freq="1000D") for t in (bars.close, bars.low, bars.high)))
         with pytest.raises(DataError, match="no bar in common"):
             self.attach(close, later)
+        hourly = close.set_axis(pd.date_range("2020-01-01", periods=BARS, freq="h"))
+        with pytest.raises(DataError, match=r"lasts 1 days.*of the prices 0 days 01:00:00"):
+            self.attach(hourly, bars)
 
 
 def test_the_summary_counts_what_the_report_lists(close):
     close.iloc[20:22, 0] = np.nan
     close.iloc[100:, 2] *= 0.5
     report = run(close)[1]
-    table = quality.summary(report)
+    table = summary(report)
     assert table["findings"].sum() == len(report)
     assert table.set_index("check").loc["gap", ["bars", "assets"]].tolist() == [2, "BTC"]
-    assert quality.summary(report.iloc[:0]).empty
+    assert summary(report.iloc[:0]).empty

@@ -66,7 +66,7 @@ def test_unknown_forms_and_kinds():
     [
         ("a:\n  question: x\n  needs: [b]\nb:\n  question: y\n", "stand above"),
         (
-            "a:\n  question: x\n  artifacts: {t: json}\nb:\n  question: y\n  artifacts: {t: json}\n",
+            "a: {question: x, artifacts: {t: json}}\nb: {question: y, artifacts: {t: json}}\n",
             "both declare",
         ),
         ("a:\n  question: x\n  artifacts: {t: long}\n", "there are"),

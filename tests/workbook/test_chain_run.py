@@ -235,7 +235,8 @@ def spawn(project, *arguments: str, limit: int | None = None) -> subprocess.Pope
     """`xcoll run` in a process of its own; `limit` bytes is the largest file that it can write."""
     code = "import sys; from xcoll.workbook.cli import main; sys.exit(main())"
     if limit is not None:
-        code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); {code}"
+        bound = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
+        code = f"import resource; {bound}; {code}"
     return subprocess.Popen(
         [sys.executable, "-c", code, "run", *arguments],
         env={**os.environ, "XCOLL_ROOT": str(project.root)},
@@ -313,11 +314,12 @@ def test_a_manifest_of_a_newer_version(project, tmp_path, capsys):
 
 def test_opened_alone_a_notebook_reads_the_newest_run(project, monkeypatch):
     from xcoll.errors import ArtifactError
+    from xcoll.workbook import project as places
     from xcoll.workbook import run
 
-    monkeypatch.delenv(run.STEP_VARIABLE, raising=False)
+    monkeypatch.delenv(places.STEP_VARIABLE, raising=False)
     alone = run.start("04_sum")
-    assert list(alone.read("scaled")["value"])[0] in (2.0, 3.0, 4.0, 5.0)
+    assert alone.read("scaled")["value"].iloc[0] in (2.0, 3.0, 4.0, 5.0)
     before = report(project)
     alone.save("total", {"total": 1.0})
     assert report(project) == before

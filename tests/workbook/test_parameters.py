@@ -135,7 +135,7 @@ def test_the_range_in_the_comment_is_enforced(comment, good, bad):
 
 def test_every_item_of_a_list_is_in_range():
     parameter = Parameter("levels", "list[float]", [], "fractions in (0, 1)")
-    with pytest.raises(ParameterError, match="97.5"):
+    with pytest.raises(ParameterError, match=r"97\.5"):
         check(parameter, [0.99, 97.5], "here")
 
 
@@ -150,6 +150,14 @@ def test_a_value_goes_to_every_notebook_that_declares_it_or_to_one():
     declared = {"a": [one], "b": [two], "c": []}
     assert resolve(declared, [(None, "seed", 7, "-f")]) == {"a": {"seed": 7}, "b": {"seed": 7}}
     assert resolve(declared, [("b", "seed", 7, "-f")]) == {"b": {"seed": 7}}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 1}', '{"cells": [{}]}'])
+def test_a_file_that_is_no_notebook(tmp_path, text):
+    path = tmp_path / "x.ipynb"
+    path.write_text(text)
+    with pytest.raises(ParameterError, match="is no notebook"):
+        read(path)
 
 
 def test_files_of_overrides(tmp_path):

@@ -170,7 +170,9 @@ class Shape:
     median_collateral : median collateral of an account in dollars.
     size_spread : standard deviation of the log of that collateral.
     other_collaterals : mean number of collaterals beside the first (at least one).
-    volatile_debt : share of accounts that also owe one volatile asset of the mix.
+    volatile : assets of which one may be owed as well; None for those of the mix that are not
+        stable.
+    volatile_debt : share of accounts that owe one of them beside their stable debt.
     health_median : median health factor at the opening.
     health_spread : standard deviation of the log of (health factor − 1).
     """
@@ -178,6 +180,7 @@ class Shape:
     assets: list[str]
     mix: Mapping[str, float] = field(default_factory=dict)
     stable: Sequence[str] = ("USDC", "USDT")
+    volatile: Sequence[str] | None = None
     median_collateral: float = 10_000.0
     size_spread: float = 2.2
     other_collaterals: float = 2.7
@@ -194,11 +197,11 @@ class Shape:
         checks.at_least("health_spread", self.health_spread, 0.0)
         if not self.stable:
             raise ParameterError("stable is empty; name at least one asset that accounts owe")
-        unknown = (set(self.mix) | set(self.stable)) - set(self.assets)
+        unknown = {*self.mix, *self.stable, *(self.volatile or ())} - set(self.assets)
         if unknown:
             raise ParameterError(
-                f"{', '.join(sorted(unknown))} of the mix or of the stable debts "
-                f"is not among the book's assets"
+                f"{', '.join(sorted(unknown))} of the mix or of the debts is not among the "
+                "book's assets"
             )
         if not any(weight > 0 for weight in self.mix.values()):
             raise ParameterError("mix has no positive weight; name at least one collateral")
@@ -212,7 +215,7 @@ class Draws:
     ----------
     size, gap : standard normals of the log size and of the log of (health factor − 1), length n.
     others : number of collaterals beside the first, length n.
-    choice, debt_choice : Gumbel keys n × A that rank collaterals and debts.
+    choice, debt_choice : Gumbel keys n × A that rank collaterals and debts by weight.
     share : exponentials n × A, normalised over an account's own collaterals.
     volatile : uniforms length n; under `Shape.volatile_debt` the account owes a volatile asset.
     split : uniforms length n, the volatile share of such a debt.
@@ -291,7 +294,8 @@ def dollars(
 
     health = 1 + (shape.health_median - 1) * np.exp(shape.health_spread * draws.gap)
     owed = collateral @ lt / health
-    volatile = (weight > 0) & ~np.isin(shape.assets, list(shape.stable))
+    owable = shape.mix if shape.volatile is None else shape.volatile
+    volatile = here & np.isin(shape.assets, list(owable)) & ~np.isin(shape.assets, shape.stable)
     moving = np.where(draws.volatile < shape.volatile_debt, draws.split, 0.0)
     if not volatile.any():
         moving = np.zeros_like(moving)
@@ -300,7 +304,8 @@ def dollars(
     own = np.where(held, 1e6, 0.0)  # far above any key: an account's own collateral comes last
     fixed = np.argmax(np.where(stable, draws.debt_choice - own, -np.inf), axis=1)
     debt[rows, fixed] += owed * (1 - moving)
-    floating = np.argmax(np.where(volatile, key - own, -np.inf), axis=1)
+    liking = draws.debt_choice + np.where(np.isfinite(preference), preference, 0.0)
+    floating = np.argmax(np.where(volatile, liking - own, -np.inf), axis=1)
     debt[rows, floating] += owed * moving
     return collateral, debt
 

@@ -3,42 +3,44 @@
     close_outs     how long and how costly it is to close a position
     other_parts    the parts of the haircut besides the market
     tails          the market's losses, by asset and horizon
+    all_parts      both together
+    covering       what belongs to the horizon of each close-out
     dynamic        the haircut as it follows today's volatility
     parameters     haircut, threshold, LTV and bonus with their intervals
-    debt_pairs     thresholds against a volatile debt
-    against_venues what venues publish beside ours
+    by_horizon     thresholds side by side
 
 A derived token has no prices: it borrows the market loss of its underlying and adds its basis.
 Frames by asset have the symbols of `pledged(universe)` as index; frames by asset and horizon have
 both.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from xcoll import checks
 from xcoll.collateral import haircuts, liquidity, thresholds
-from xcoll.collateral.universe import Universe
-from xcoll.collateral.venues import Venues
+from xcoll.collateral.universe import Asset, Universe
 from xcoll.errors import ParameterError
-from xcoll.estimators import excursion, tail, volatility
+from xcoll.market.prices import bar_length
+from xcoll.market.returns import bars_in
 
 __all__ = [
-    "against_venues",
+    "all_parts",
+    "bonuses",
+    "by_horizon",
     "close_outs",
-    "debt_pairs",
+    "covering",
+    "covers",
     "dynamic",
-    "expected_shortfall",
     "other_parts",
     "parameters",
+    "parts_of",
     "pledged",
-    "ratio_losses",
     "tails",
 ]
 
-DAY = pd.Timedelta("1D")
+HOUR = pd.Timedelta("1h")
+MARKET = {"larger": ["es", "es_trigger"], "all bars": ["es"], "after a fall": ["es_trigger"]}
 
 
 def pledged(universe: Universe) -> pd.Series:
@@ -52,7 +54,7 @@ def pledged(universe: Universe) -> pd.Series:
 
 def close_outs(
     universe: Universe,
-    sigma_day: pd.Series,
+    sigma: pd.DataFrame,
     position_usd: float,
     participation: float,
     oracle_wait: str,
@@ -63,8 +65,8 @@ def close_outs(
     ----------
     universe : Universe
         Volumes, depth, oracles and chains.
-    sigma_day : Series
-        Volatility of a bad day by asset with prices, fractions.
+    sigma : DataFrame
+        time × asset with prices: forecast volatility of a bar; its 95th percentile is a bad one.
     position_usd, participation : float
         Position in dollars, and the share of a day's volume that can be sold.
     oracle_wait : str
@@ -75,18 +77,46 @@ def close_outs(
     -------
     DataFrame
         By asset: position_usd (cut to what clears in a day), oracle, queue, finality, total
-        (durations), horizon (the one that covers the total), impact (fraction, stressed depth).
+        (hours), horizon (the one that covers the total), impact (fraction, stressed depth),
+        reserve (dollars a year for what goes to zero at once; NaN where no hazard is stated).
     """
     longest = checks.duration("oracle wait", oracle_wait)
+    bad_day = sigma.quantile(0.95) * bars_in("1D", bar_length(sigma.index)) ** 0.5
     rows = {}
     for symbol, followed in pledged(universe).items():
         asset, volume = universe.assets[symbol], universe.assets[followed].liquidity.adv_usd
         wait = min(pd.Timedelta(asset.oracle.heartbeat), longest)
         finality = pd.Timedelta(universe.chains[asset.chain].finality)
         plan = liquidity.close_out(position_usd, volume, participation, wait, finality)
-        market = liquidity.stressed_market(asset, sigma_day[followed], universe.stress)
-        rows[symbol] = {**vars(plan), "impact": market.impact(plan.position_usd)}
+        market = liquidity.stressed_market(asset, bad_day[followed], universe.stress)
+        hours = {
+            part: getattr(plan, part) / HOUR for part in ("oracle", "queue", "finality", "total")
+        }
+        rows[symbol] = {
+            "position_usd": plan.position_usd,
+            **hours,
+            "horizon": plan.horizon,
+            "impact": market.impact(plan.position_usd),
+            "reserve": _reserve(asset, plan.position_usd),
+        }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("asset")
+
+
+def _reserve(asset: Asset, position_usd: float) -> float:
+    if asset.failure is None:
+        return np.nan
+    return haircuts.failure_reserve(asset.failure.hazard, asset.failure.loss, position_usd)
+
+
+def covering(frame: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
+    """Rows of an asset × horizon frame at the horizon of each asset's close-out, by asset."""
+    return frame[covers(frame, plan)].droplevel("horizon")
+
+
+def covers(frame: pd.DataFrame, plan: pd.DataFrame) -> pd.Series:
+    """Whether a row of an asset × horizon frame is at the horizon of the asset's close-out."""
+    wanted = pd.MultiIndex.from_arrays([plan.index, plan["horizon"]])
+    return pd.Series(frame.index.isin(wanted), frame.index, name="covering")
 
 
 def other_parts(
@@ -142,31 +172,67 @@ def tails(close_out: pd.DataFrame, universe: Universe, confidence: float) -> pd.
     return known.loc[wanted].set_axis(index)[["es", "es_trigger", "es_low", "es_high", "scaled"]]
 
 
-def dynamic(day_es: pd.DataFrame, other: pd.DataFrame, universe: Universe) -> pd.DataFrame:
-    """Haircut that follows the market part of each day.
+def all_parts(tails: pd.DataFrame, other: pd.DataFrame, market: str) -> pd.DataFrame:
+    """Parts of the haircut by asset and horizon.
 
     Parameters
     ----------
-    day_es : DataFrame
-        time × asset with prices: ES of the close-out loss over one day, forecast at the time.
+    tails : DataFrame
+        Losses from `tails`.
+    other : DataFrame
+        Parts besides the market, from `other_parts`.
+    market : {"larger", "all bars", "after a fall"}
+        Whose ES is the market part.
+    """
+    chosen = MARKET[checks.one_of("market", market, MARKET)]
+    parts = other.loc[tails.index.get_level_values("asset")].set_axis(tails.index)
+    return parts.assign(market=tails[chosen].max(axis=1))
+
+
+def parts_of(waterfall: pd.DataFrame) -> pd.DataFrame:
+    """Parts by asset and horizon back from the rows that `haircuts.long` made."""
+    wide = waterfall.pivot_table(index=["asset", "horizon"], columns="part", values="value")
+    return haircuts.check_parts(wide.rename_axis(columns=None))
+
+
+def dynamic(
+    forecasts: pd.DataFrame, other: pd.DataFrame, universe: Universe, confidence: float, day: int
+) -> pd.DataFrame:
+    """Haircut that follows the market part of each day, by filtered historical simulation.
+
+    Parameters
+    ----------
+    forecasts : DataFrame
+        Rows: time, asset, method, loss, confidence, bars, es; the ``fhs`` rows of the
+        ``close_out`` loss over a day are taken.
     other : DataFrame
         Parts besides the market, from `other_parts`.
     universe : Universe
         Says which asset is followed and how losses scale inside the day.
+    confidence : float
+        Level of the ES.
+    day : int
+        Bars of a day.
 
     Returns
     -------
     DataFrame
-        time × (asset, horizon); assets without a forecast are left out.
+        time × (asset, horizon); assets without a forecast and pegged ones, whose tail is a jump
+        off the peg and not a matter of today's volatility, are left out.
     """
-    followed = pledged(universe)
+    wanted = {"method": "fhs", "loss": "close_out", "confidence": confidence, "bars": day}
+    rows = forecasts[(forecasts[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+    if rows.empty:
+        raise ParameterError(f"no tail forecast with {wanted}; estimate it in 04 first")
+    es = rows.pivot_table(index="time", columns="asset", values="es")
+    es = es.drop(columns=universe.stablecoins, errors="ignore")
     kept = 1.0 - haircuts.haircut(other)
     return pd.concat(
         {
             (symbol, horizon): 1.0
-            - (1.0 - universe.intraday.share(horizon) * day_es[source]) * kept[symbol]
-            for symbol, source in followed.items()
-            if source in day_es
+            - (1.0 - universe.intraday.share(horizon) * es[source]) * kept[symbol]
+            for symbol, source in pledged(universe).items()
+            if source in es
             for horizon in liquidity.HORIZONS
         },
         axis=1,
@@ -174,28 +240,47 @@ def dynamic(day_es: pd.DataFrame, other: pd.DataFrame, universe: Universe) -> pd
     )
 
 
+def bonuses(
+    impact: pd.Series,
+    keeper_margin: float,
+    gas_share: float,
+    protocol_fee: float,
+    governance: haircuts.Governance,
+) -> pd.Series:
+    """`thresholds.keeper_bonus` by asset, rounded up to the tick."""
+    smallest = {
+        asset: thresholds.keeper_bonus(loss, keeper_margin, gas_share, protocol_fee)
+        for asset, loss in impact.items()
+    }
+    return governance.up(pd.Series(smallest, name="bonus").rename_axis("asset"))
+
+
 def parameters(
     parts: pd.DataFrame,
-    interval: pd.DataFrame,
+    tails: pd.DataFrame,
     floor: pd.Series,
     bonus: pd.Series,
     week: pd.Series,
+    universe: Universe,
     governance: haircuts.Governance,
 ) -> pd.DataFrame:
-    """The consistent set by asset and horizon, rounded, with unrounded intervals.
+    """The consistent set by asset and horizon with its intervals, rounded to the tick.
 
-    Every result is monotone in the market part, so the ends of its interval give theirs.
+    Every result is monotone in the market part, so the ends of its interval give theirs.  The
+    interval of an ES over all bars is carried, in proportion, to an ES after a fall.
 
     Parameters
     ----------
-    parts : DataFrame
-        By asset and horizon, columns `haircuts.PARTS`.
-    interval : DataFrame
-        On that index: ``low`` and ``high`` ends of the market part as multiples of it.
+    parts, tails : DataFrame
+        By asset and horizon, from `all_parts` and `tails`.
     floor : Series
         On that index: haircut that the anti-procyclical rule posts today; 0 where there is none.
-    bonus, week : Series
-        By asset: LB, and the loss over the closure period that sets the LTV (followed asset's).
+    bonus : Series
+        LB by asset.
+    week : Series
+        Loss over the closure period that sets the LTV, by asset with prices.
+    universe : Universe
+        Says which asset is followed.
     governance : Governance
         Gives the tick: haircuts are rounded up, thresholds and LTV down.
 
@@ -203,137 +288,39 @@ def parameters(
     -------
     DataFrame
         haircut, threshold (a keeper sells), threshold_venue (the venue sells), ltv, each also with
-        ``_low`` and ``_high``, and bonus.
+        ``_low`` and ``_high``; bonus, scaled (from a longer horizon), modelled (a derived token).
     """
     assets = parts.index.get_level_values("asset")
     LB = bonus.loc[assets].set_axis(parts.index)
-    q = week.loc[assets].set_axis(parts.index)
-    ends = {"": 1.0, "_low": interval["low"], "_high": interval["high"]}
+    q = week.loc[pledged(universe)[assets]].set_axis(parts.index)
     found = {}
-    for end, multiple in ends.items():
-        estimate = parts.assign(market=parts["market"] * multiple)
-        total = np.maximum(haircuts.haircut(estimate), floor)
-        final = haircuts.with_posted(estimate, total)
-        # a low loss is a high threshold
-        mirror = {"_low": "_high", "_high": "_low"}.get(end, "")
-        LT = thresholds.threshold(final, LB, "keeper")
+    for end, estimate in {"": "es", "_low": "es_low", "_high": "es_high"}.items():
+        scaled = parts.assign(market=parts["market"] * tails[estimate] / tails["es"])
+        total = np.maximum(haircuts.haircut(scaled), floor)
+        final = haircuts.with_posted(scaled, total)
+        mirror = {"_low": "_high", "_high": "_low"}.get(end, "")  # a low loss, a high threshold
         found["haircut" + end] = total
+        LT = governance.down(thresholds.threshold(final, LB, "keeper"))
+        venue = governance.down(thresholds.threshold(final, LB, "venue"))
+        found["haircut" + end] = governance.up(total)
         found["threshold" + mirror] = LT
-        found["threshold_venue" + mirror] = thresholds.threshold(final, LB, "venue")
-        found["ltv" + mirror] = thresholds.loan_to_value(LT, q)
-    rounded = {"haircut": governance.up} | dict.fromkeys(
-        ("threshold", "threshold_venue", "ltv"), governance.down
-    )
-    columns = [name + end for name in rounded for end in ends]
-    rounding = {name: rule(found[name]) for name, rule in rounded.items()}
-    return pd.DataFrame(found | rounding)[columns].assign(bonus=LB)
-
-
-def expected_shortfall(losses: pd.DataFrame, confidence: float) -> pd.Series:
-    """ES of each column of time × asset losses; NaN rows are left out, NaN for an empty column."""
-    known = {asset: losses[asset].dropna() for asset in losses}
-    return pd.Series(
-        {
-            asset: tail.historical(sample, confidence).es if len(sample) else np.nan
-            for asset, sample in known.items()
-        },
-        name="es",
+        found["threshold_venue" + mirror] = venue
+        found["ltv" + mirror] = governance.down(thresholds.loan_to_value(LT, q))
+    names = ("haircut", "threshold", "threshold_venue", "ltv")
+    columns = [name + end for name in names for end in ("", "_low", "_high")]
+    return pd.DataFrame(found)[columns].assign(
+        bonus=LB, scaled=tails["scaled"], modelled=assets.isin(universe.derived)
     )
 
 
-def ratio_losses(
-    log_returns: pd.DataFrame,
-    debt: str,
-    donors: tuple[excursion.Donor, excursion.Donor],
-    pegged: Sequence[str],
-    bars: int,
-    rng: np.random.Generator,
+def by_horizon(
+    parts: pd.DataFrame, tails: pd.DataFrame, bonus: pd.Series, governance: haircuts.Governance
 ) -> pd.DataFrame:
-    """Close-out losses of each collateral's price in units of a debt that moves, ``P_i / P_j``.
-
-    The ratio's low inside a bar is modelled: the donor's excess in units of the ratio's own EWMA
-    volatility.  With a pegged collateral the ratio falls when the debt rises, so it takes the
-    mirrored donor, whose low is a high.
-
-    Parameters
-    ----------
-    log_returns : DataFrame
-        time × asset, the debt among them.
-    debt : str
-        Asset owed.
-    donors : pair of Donor
-        The donor, and its mirror.
-    pegged : sequence of str
-        Collaterals with a peg.
-    bars : int
-        Horizon.
-    rng : Generator
-        Source of the matched draws.
-
-    Returns
-    -------
-    DataFrame
-        time × collateral, stamped at the decision; the debt itself is left out.
-    """
-    ratio = log_returns.sub(log_returns[debt], axis=0).drop(columns=debt)
-    sigma = volatility.ewma(ratio)
-    still = ratio.columns.isin(list(pegged))
-    low = [
-        excursion.excursions(
-            ratio.loc[:, group], sigma.loc[:, group], None, donor, "donor", rng
-        ).low
-        for donor, group in zip(donors, (~still, still), strict=True)
-    ]
-    return tail.close_out_losses(ratio, pd.concat(low, axis=1)[ratio.columns], bars)
-
-
-def debt_pairs(market: pd.DataFrame, other: pd.DataFrame, bonus: pd.Series) -> pd.DataFrame:
-    """Thresholds LT_ij of collateral i against debt j, where both feeds may be stale.
-
-    Parameters
-    ----------
-    market : DataFrame
-        collateral × debt: market part of the ratio of their prices; NaN where both are the same.
-    other : DataFrame
-        Parts besides the market, by asset.
-    bonus : Series
-        LB by asset.
-
-    Returns
-    -------
-    DataFrame
-        On the shape of `market`, unrounded; NaN stays.
-    """
-    found = {}
-    for debt in market:
-        part = market[debt].dropna()
-        parts = other.loc[part.index]
-        stale = 1.0 - (1.0 - parts["oracle"]) * (1.0 - other.loc[debt, "oracle"])
-        found[debt] = thresholds.threshold(parts.assign(market=part, oracle=stale), bonus)
-    return pd.DataFrame(found, index=market.index).rename_axis("asset")
-
-
-def against_venues(result: pd.DataFrame, venues: Venues) -> pd.DataFrame:
-    """Every venue's published threshold beside ours, in the regime of that venue.
-
-    Parameters
-    ----------
-    result : DataFrame
-        By asset: threshold (a keeper sells) and threshold_venue (the venue sells).
-    venues : Venues
-        Published parameters; tokens that are no asset of `result` are left out.
-
-    Returns
-    -------
-    DataFrame
-        venue, regime, token, asset, published, ours, difference (ours less published), warning.
-    """
-    ours = {"keeper": result["threshold"], "venue": result["threshold_venue"]}
-    listed = venues.frame()
-    listed = listed[listed["symbol"].isin(result.index)].reset_index(drop=True)
-    listed = listed.rename(columns={"threshold": "published", "symbol": "asset"})
-    listed["ours"] = [ours[row.regime][row.asset] for row in listed.itertuples()]
-    listed["difference"] = listed["ours"] - listed["published"]
-    return listed[
-        ["venue", "regime", "token", "asset", "published", "ours", "difference", "warning"]
-    ]
+    """Thresholds of the keeper regime, by asset: after a fall counted, then on all bars alone."""
+    LB = bonus.loc[parts.index.get_level_values("asset")].set_axis(parts.index)
+    columns = {}
+    for suffix, estimate in {"": parts, ", all bars": parts.assign(market=tails["es"])}.items():
+        levels = governance.down(thresholds.threshold(estimate, LB))
+        for horizon in liquidity.HORIZONS:
+            columns[horizon + suffix] = levels.xs(horizon, level="horizon")
+    return pd.DataFrame(columns).sort_values(liquidity.HORIZONS[-1], ascending=False)

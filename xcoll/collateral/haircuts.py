@@ -7,7 +7,6 @@ haircut, not points of it.
 """
 
 import bisect
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,12 +29,11 @@ __all__ = [
     "basis_loss",
     "check_parts",
     "contract_addon",
-    "exhaustible_buffer",
     "failure_reserve",
     "haircut",
-    "largest_rise",
-    "peak_to_trough",
+    "long",
     "shares",
+    "tall",
     "waterfall",
     "with_posted",
 ]
@@ -140,7 +138,7 @@ class Governance:
 
 
 def waterfall(
-    parts: pd.DataFrame, governance: Governance, posted: pd.Series | None = None
+    parts: pd.DataFrame, governance: Governance, floor: pd.Series | None = None
 ) -> pd.DataFrame:
     """The final haircut as a sum: shares of the parts, anti-procyclical adjustment, rounding.
 
@@ -150,8 +148,9 @@ def waterfall(
         One row an asset (or asset and date), columns as `PARTS`.
     governance : Governance
         Gives the tick; the haircut is rounded up to it.
-    posted : Series, optional
-        Haircut after the anti-procyclical rule on the same index; without it the adjustment is 0.
+    floor : Series, optional
+        Haircut that the anti-procyclical rule asks for, on the same index; the adjustment is what
+        it lies above `haircut`.  Without it the adjustment is 0.
 
     Returns
     -------
@@ -159,12 +158,26 @@ def waterfall(
         Columns `PARTS`, then `ADJUSTMENTS`; a row sums to the final haircut.
     """
     raw = haircut(parts)
-    posted = raw if posted is None else posted.reindex(raw.index)
-    if posted.isna().any():
-        raise ParameterError(f"no posted haircut for {posted.index[posted.isna()].tolist()}")
+    floor = raw if floor is None else floor.reindex(raw.index)
+    if floor.isna().any():
+        raise ParameterError(f"no floor for {floor.index[floor.isna()].tolist()}; give 0 for none")
+    total = np.maximum(raw, floor)
     return shares(parts).assign(
-        **{"anti-procyclical": posted - raw, "rounding": governance.up(posted) - posted}
+        **{"anti-procyclical": total - raw, "rounding": governance.up(total) - total}
     )
+
+
+def long(parts: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
+    """A waterfall as rows: the index of `steps`, part, value (x_k of a part), share of the haircut.
+
+    The value of an adjustment is its share.
+    """
+    names = {"value": steps.assign(**check_parts(parts)), "share": steps}
+    tall = {
+        name: frame.rename_axis("part", axis=1).melt(ignore_index=False, value_name=name)
+        for name, frame in names.items()
+    }
+    return tall["value"].assign(share=tall["share"]["share"].to_numpy()).reset_index()
 
 
 def with_posted(parts: pd.DataFrame, posted: pd.Series) -> pd.DataFrame:
@@ -182,46 +195,10 @@ def with_posted(parts: pd.DataFrame, posted: pd.Series) -> pd.DataFrame:
     return checked.assign(market=1.0 - (1.0 - checked["market"]) * left)
 
 
-def exhaustible_buffer(
-    raw: pd.DataFrame, buffer: float = 0.25, ceiling: float = math.inf
-) -> pd.DataFrame:
-    """Haircuts with a buffer that a rise may use up: ``max(m, min((1 + b)·m, last posted))``.
-
-    EMIR RTS 153/2013, article 28(1)(a).  The first posted value is ``(1 + b)·m``.  A buffer that
-    was used is refilled only as the raw value falls.
-
-    Parameters
-    ----------
-    raw : DataFrame
-        time × asset haircuts m; leading NaN are kept, the path starts at the first value.
-    buffer : float
-        b as a fraction, not negative.
-    ceiling : float
-        Largest value that can be posted: 1 for haircuts, none for margins.
-
-    Returns
-    -------
-    DataFrame
-        Posted values on the shape of `raw`.
-    """
-    checks.at_least("buffer", buffer, 0.0)
-    margins = raw.to_numpy(dtype=float)
-    posted = np.full_like(margins, np.nan)
-    last = np.full(margins.shape[1], np.inf)
-    for t, m in enumerate(margins):
-        posted[t] = np.minimum(np.maximum(m, np.minimum((1.0 + buffer) * m, last)), ceiling)
-        last = np.where(np.isnan(posted[t]), last, posted[t])
-    return pd.DataFrame(posted, index=raw.index, columns=raw.columns)
-
-
-def peak_to_trough(path: pd.DataFrame) -> pd.Series:
-    """Highest over lowest value of a path, by asset (Murphy, Vasios and Vause 2014)."""
-    return path.max() / path.min()
-
-
-def largest_rise(path: pd.DataFrame, bars: int) -> pd.Series:
-    """Largest rise of a path over `bars` bars, in the unit of the path, by asset."""
-    return path.diff(checks.whole("bars", bars)).max()
+def tall(frame: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
+    """A wide frame as rows: its index, the name of the column, the value; NaN left out."""
+    melted = frame.melt(ignore_index=False, var_name=column, value_name=value)
+    return melted.dropna(subset=value).reset_index()
 
 
 def contract_addon(

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, Valid
 from xcoll.checks import duration
 from xcoll.errors import DataError
 
-__all__ = ["Duration", "Fraction", "Model", "Number", "Positive", "Sourced", "validate"]
+__all__ = ["Duration", "Fraction", "Model", "Positive", "Sourced", "validate"]
 
 
 def _duration(text: str) -> str:
@@ -16,7 +16,6 @@ def _duration(text: str) -> str:
     return text
 
 
-Number = Annotated[float, Strict()]
 Positive = Annotated[float, Strict(), Field(gt=0)]
 Fraction = Annotated[float, Strict(), Field(ge=0, lt=1)]
 Duration = Annotated[str, AfterValidator(_duration)]  # "1h", "12s", "1D"

@@ -218,10 +218,10 @@ class Universe(Model):
             ignored={column: fact.reason for column, fact in self.ignored.items()},
             listed_from={a.symbol: pd.Timestamp(a.listed_from) for a in assets if a.listed_from},
             delisted_after={
-                a.symbol: pd.Timestamp(a.delisted_after) for a in assets if a.delisted_after
+                a.symbol: _end_of(a.delisted_after) for a in assets if a.delisted_after
             },
             suspect=tuple(
-                quality.Suspect(a.symbol, pd.Timestamp(s.first), pd.Timestamp(s.last), s.reason)
+                quality.Suspect(a.symbol, pd.Timestamp(s.first), _end_of(s.last), s.reason)
                 for a in assets
                 for s in a.suspect
             ),
@@ -241,3 +241,8 @@ def parse(document: Any, source: str = "universe") -> Universe:
         Names `source`, then each asset and field at fault with what it should be.
     """
     return validate(Universe, document, source)
+
+
+def _end_of(day: datetime.date) -> pd.Timestamp:
+    # A last day is kept whole, also where bars are shorter than a day.
+    return pd.Timestamp(day) + pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)

@@ -233,14 +233,14 @@ class Venues(Model):
         self.venue(key)
         listed = self.frame().query("venue == @key")
         listed = listed.dropna(subset="symbol").drop_duplicates("symbol").set_index("symbol")
-        rows = {}
+        rows = []
         for symbol in universe.assets:
             derived = [s for s in universe.derived if universe.assets[s].underlying == symbol]
             found = next((s for s in [symbol, *derived] if s in listed.index), None)
             if found is not None:
-                rows[symbol] = {**listed.loc[found].to_dict(), "direct": found == symbol}
+                rows.append({**listed.loc[found], "asset": symbol, "direct": found == symbol})
         columns = ["token", "ltv", "threshold", "bonus", "protocol_fee", "direct"]
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("asset")[columns]
+        return pd.DataFrame(rows, columns=["asset", *columns]).set_index("asset")
 
 
 def parse(document: Any, source: str = "venues") -> Venues:

@@ -7,8 +7,10 @@
 equal weight.  Events are few: the interval of λ is as much the result as its value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,9 +19,24 @@ from scipy.stats import chi2
 from xcoll import checks
 from xcoll.errors import EstimationError
 
-__all__ = ["YEAR", "Depeg", "fit", "var_es"]
+__all__ = ["YEAR", "Depeg", "Event", "Span", "fit", "recorded", "var_es", "without"]
 
 YEAR = pd.Timedelta(days=365)
+
+
+class Event(Protocol):
+    """A recorded break: its day, and the lowest price as a fraction of the peg."""
+
+    day: date
+    low: float
+    backing: str
+
+
+class Span(Protocol):
+    """Prices from `first` to `last`, both included."""
+
+    first: date
+    last: date
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,30 @@ def fit(depths: Sequence[float], years: float, coverage: float = 0.90) -> Depeg:
         raise EstimationError("no depeg event to learn from; widen the class or its period")
     low, high = chi2.ppf(outside, 2 * n) / 2, chi2.isf(outside, 2 * n + 2) / 2
     return Depeg(n / years, float(low / years), float(high / years), tuple(ordered), years)
+
+
+def recorded(
+    events: Sequence[Event], since: date | str, until: date | str, backing: str = "fiat"
+) -> list[Event]:
+    """The events of one class of stablecoins from `since` to `until`, both included."""
+    first, last = pd.Timestamp(since), pd.Timestamp(until)
+    return [e for e in events if e.backing == backing and first <= pd.Timestamp(e.day) <= last]
+
+
+def without(log_returns: pd.DataFrame, doubts: Mapping[str, Sequence[Span]]) -> pd.DataFrame:
+    """The returns with those of doubtful prices removed (NaN).
+
+    `doubts` is asset → spans of prices that are not believed; the return of the bar after a span
+    rests on the last of them and goes too.
+    """
+    kept = log_returns.copy()
+    for asset, spans in doubts.items():
+        doubtful = pd.Series(False, kept.index)
+        for span in spans:
+            first, last = pd.Timestamp(span.first), pd.Timestamp(span.last)
+            doubtful |= (kept.index >= first) & (kept.index <= last)
+        kept.loc[doubtful | doubtful.shift(1, fill_value=False), asset] = np.nan
+    return kept
 
 
 def var_es(

@@ -10,6 +10,7 @@ A hit is a loss above its VaR.  The χ² laws are poor at few hits (at n 250 and
 Overlapping windows make hits dependent: forecasts over h bars are judged at every h-th bar only.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from scipy.special import xlogy
 from scipy.stats import binom, chi2
 
 from xcoll import checks
-from xcoll.errors import DataError, EstimationError
+from xcoll.errors import EstimationError
 
 __all__ = [
     "LikelihoodRatio",
@@ -34,6 +35,7 @@ __all__ = [
     "monte_carlo_p_value",
     "null",
     "ranking",
+    "rates",
     "traffic_light",
 ]
 
@@ -188,61 +190,74 @@ def judge(
 
 def coverage(
     forecasts: pd.DataFrame,
-    realised: pd.DataFrame,
     rng: np.random.Generator,
     replications: int = 999,
-    only: pd.DataFrame | None = None,
+    picked: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
-    """`judge` for every asset, method and confidence of a forecast table, one row each.
+    """`judge` for every asset, method, loss, level and horizon of a forecast table, a row each.
 
     Methods are compared on the bars that all of them forecast.
 
     Parameters
     ----------
-    forecasts : long frame of `tail.walk_forward`, of one loss and one number of bars.
-    realised : time × asset losses of that kind and horizon, stamped at the decision.
+    forecasts : long frame of `tail.forecasts`: time, asset, method, loss, confidence, bars, var,
+        es, realised.
     rng, replications : for the Monte Carlo p-values.
-    only : time × asset booleans, the bars to judge.  They are not successive: independence,
-        conditional coverage and first failure are then missing, and so are assets that have
-        fewer than two such bars.
+    picked : name → time × asset booleans, bars that are judged once more by themselves.  They
+        are not successive: independence, conditional coverage and first failure are then missing,
+        and so are assets that have fewer than two such bars.
+
+    Returns
+    -------
+    Table: sample ("all bars", or the name of a pick), asset, loss, confidence, bars, method, and
+    what `judge` gives.
 
     Raises
     ------
-    DataError : forecasts of several losses or horizons.
     EstimationError : fewer than two forecasts with a realised loss.
     """
-    if len(forecasts[["loss", "bars"]].drop_duplicates()) != 1:
-        raise DataError("give forecasts of one loss and one number of bars, with their losses")
-    methods = forecasts["method"].nunique()
-    shared = forecasts.groupby(["asset", "confidence", "time"])["method"].transform("nunique")
-    forecasts = forecasts[shared == methods]
+    case = ["asset", "loss", "confidence", "bars"]
+    methods = forecasts.groupby([*case, "time"])["method"].transform("nunique")
+    shared = forecasts[methods == forecasts["method"].nunique()].dropna(subset=["realised"])
+    bar = pd.Index(np.sort(forecasts["time"].unique()))
     nulls: dict[tuple[int, float], Null] = {}
     rows = []
-    keys = ["asset", "method", "loss", "confidence", "bars"]
-    for key, group in forecasts.groupby(keys, sort=False):
-        asset, *_, level, bars = key
-        table = group.set_index("time").assign(lost=realised[asset]).dropna(subset=["lost"])
-        place = realised.index.get_indexer(table.index)
+    for key, group in shared.groupby([*case, "method"], sort=False):
+        label = dict(zip([*case, "method"], key, strict=True))
         # Non-overlapping windows: every h-th bar from the first forecast on.
-        table = table[(place - place[:1]) % bars == 0]
-        if only is not None:
-            table = table[only[asset].reindex(table.index, fill_value=False).to_numpy(bool)]
+        place = bar.get_indexer(group["time"])
+        apart = group[(place - place[:1]) % label["bars"] == 0].sort_values("time")
+        if len(apart) < 2:
+            raise EstimationError(
+                f"{label['asset']}, {label['method']}: {len(apart)} forecasts have a realised "
+                "loss, two are needed; shorten the window"
+            )
+        samples = {"all bars": apart}
+        for name, only in (picked or {}).items():
+            wanted = only[label["asset"]].reindex(apart["time"], fill_value=False)
+            samples[name] = apart[wanted.to_numpy(bool)]
+        for name, table in samples.items():
             if len(table) < 2:
                 continue
-        size = len(table), level
-        if size[0] < 2:
-            raise EstimationError(
-                f"{asset}, {key[1]}: {size[0]} forecasts have a realised loss, two are needed; "
-                "shorten the window"
-            )
-        if size not in nulls:
-            nulls[size] = null(size[0], _share(level), rng, replications)
-        columns = (table[name].to_numpy() for name in ("lost", "var", "es"))
-        rows.append(dict(zip(keys, key, strict=True)) | judge(*columns, level, nulls[size], rng))
-    found = pd.DataFrame(rows)
-    if only is not None:
-        found[_SUCCESSIVE] = np.nan
-    return found
+            size = len(table), label["confidence"]
+            if size not in nulls:
+                nulls[size] = null(size[0], _share(size[1]), rng, replications)
+            series = (table[column].to_numpy() for column in ("realised", "var", "es"))
+            found = judge(*series, label["confidence"], nulls[size], rng)
+            if name != "all bars":
+                found |= dict.fromkeys(_SUCCESSIVE, np.nan)
+            rows.append({"sample": name} | label | found)
+    return pd.DataFrame(rows)
+
+
+def rates(table: pd.DataFrame) -> pd.DataFrame:
+    """Exceedances of a `coverage` table over all assets, by sample, loss and method: n, rate.
+
+    Assets fall together: the rate is no better known than that of a few of them.
+    """
+    keys = ["sample", "loss", "method"]
+    counts = table.groupby(keys, as_index=False, sort=False)[["n", "exceedances"]].sum()
+    return counts.assign(rate=counts["exceedances"] / counts["n"])
 
 
 def ranking(table: pd.DataFrame, size: float = 0.05) -> pd.DataFrame:
@@ -255,7 +270,8 @@ def ranking(table: pd.DataFrame, size: float = 0.05) -> pd.DataFrame:
     checks.fraction("size", size)
     keys = ["loss", "confidence", "bars"]
     ranked = (
-        table.assign(rejected=table["conditional_mc"] < size)
+        table[table["sample"] == "all bars"]
+        .assign(rejected=lambda kept: kept["conditional_mc"] < size)
         .groupby([*keys, "method"], as_index=False, sort=False)
         .agg(
             assets=("asset", "nunique"),

@@ -25,14 +25,16 @@ from xcoll.errors import DataError, EstimationError, ParameterError
 from xcoll.estimators import series
 
 __all__ = [
+    "MATCHED_REACH",
     "METHODS",
     "Donor",
     "Excursions",
     "bridge_minimum",
     "corrected",
-    "cross_validated",
+    "every_choice",
     "excursions",
     "log_low",
+    "sources",
 ]
 
 # Share of the true 99 % ES that the matched draw reaches: hourly spot bars of ten assets, April
@@ -68,6 +70,11 @@ class Donor:
         fall = self.log_returns.clip(upper=0.0)
         # A low equal to the close may come out a rounding error above it.
         return ((fall - self.low) / self.volatility.shift(1)).clip(lower=0.0)
+
+    @property
+    def last(self) -> pd.Timestamp:
+        """The last bar whose low is known."""
+        return self.low.last_valid_index()
 
 
 @dataclass(frozen=True)
@@ -196,6 +203,25 @@ def excursions(
     return Excursions(low, source)
 
 
+def every_choice(
+    log_returns: pd.DataFrame,
+    volatility: pd.DataFrame,
+    lows: pd.DataFrame,
+    donor: Donor,
+    rng: np.random.Generator,
+    no_donor: Iterable[str] = (),
+) -> dict[str, Excursions]:
+    """`excursions` by each method that covers every bar: close, bridge, matched, donor."""
+    inputs, stable = (log_returns, volatility, lows, donor), tuple(no_donor)
+    return {m: excursions(*inputs, m, rng, stable) for m in ("close", "bridge", "matched", "donor")}
+
+
+def sources(source: pd.DataFrame) -> pd.DataFrame:
+    """Bars of each asset by source of their low: columns asset, then one a source."""
+    counts = source.apply(lambda column: column.value_counts()).T
+    return counts.fillna(0).astype(int).rename_axis("asset").reset_index()
+
+
 def corrected(excursion: Excursions) -> pd.DataFrame:
     """The log excursions with matched bars divided by `MATCHED_REACH`, all others as they are.
 
@@ -204,40 +230,6 @@ def corrected(excursion: Excursions) -> pd.DataFrame:
     of these is shown beside the uncorrected one.
     """
     return excursion.low.where(excursion.source != "matched", excursion.low / MATCHED_REACH)
-
-
-def cross_validated(
-    donor: Donor, method: str, rng: np.random.Generator, neighbours: int = 20
-) -> pd.DataFrame:
-    """The donor's own losses by a method that knows the other half of its lows only.
-
-    Returns
-    -------
-    One row a bar whose low is known: half (1 or 2, by time), estimate and truth, both the loss
-    `1 - L_t / P_{t-1}` as a positive fraction.
-    """
-    bars = donor.low.loc[donor.low.first_valid_index() : donor.low.last_valid_index()].index
-    middle = len(bars) // 2
-    halves = bars[:middle], bars[middle:]
-    tables = []
-    for half, (judged, fitted) in enumerate((halves, halves[::-1]), start=1):
-        # The fitted half is moved before the judged one: a matched draw takes earlier bars only.
-        before = fitted - (bars[-1] - bars[0]) - (bars[1] - bars[0])
-        learnt = Donor(
-            donor.name,
-            *(
-                part.loc[fitted].set_axis(before)
-                for part in (donor.log_returns, donor.volatility, donor.low)
-            ),
-        )
-        returns, volatility = (
-            part.loc[judged].to_frame(donor.name) for part in (donor.log_returns, donor.volatility)
-        )
-        found = excursions(returns, volatility, None, learnt, method, rng, (), neighbours).low
-        pair = {"estimate": found[donor.name], "truth": donor.low.loc[judged]}
-        tables.append(-np.expm1(pd.DataFrame(pair).iloc[1:].dropna()))
-        tables[-1].insert(0, "half", half)
-    return pd.concat(tables)
 
 
 def bridge_minimum(log_return: np.ndarray, sigma: np.ndarray, uniform: np.ndarray) -> np.ndarray:

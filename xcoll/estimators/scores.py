@@ -23,8 +23,10 @@ __all__ = [
     "losses",
     "mse",
     "parkinson",
+    "pooled",
     "qlike",
     "ranking",
+    "table",
 ]
 
 
@@ -167,6 +169,57 @@ def compare(
     return pd.DataFrame(rows, columns=columns)
 
 
+def table(
+    forecasts: Mapping[str, pd.DataFrame],
+    proxies: Mapping[str, pd.DataFrame],
+    benchmark: str = "ewma",
+    confidence: float = 0.9,
+) -> pd.DataFrame:
+    """`compare` for every loss and every proxy (name to frame), with columns proxy and loss.
+
+    A proxy without any value has no rows.
+    """
+    parts = [
+        compare(forecasts, proxy, loss, benchmark, confidence).assign(proxy=name, loss=loss)
+        for name, proxy in proxies.items()
+        for loss in LOSSES
+    ]
+    together = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    first = ["asset", "model", "proxy", "loss"]
+    rest = [column for column in together if column not in first]
+    return together[[*first, *rest]].astype(dict.fromkeys(first, "str"))
+
+
+def pooled(
+    forecasts: Mapping[str, pd.DataFrame],
+    proxy: pd.DataFrame,
+    loss: str = "qlike",
+    benchmark: str = "ewma",
+    confidence: float = 0.9,
+) -> pd.DataFrame:
+    """Each model against the benchmark, on the mean difference over the assets of each bar.
+
+    The assets are the columns of `proxy`.  They fall on the same days: the mean of a day counts
+    it once, where a test for each asset counts it as often as there are assets.
+
+    Returns
+    -------
+    DataFrame
+        model, bars, difference (negative is better), low, high, p_value.
+    """
+    scored = {
+        model: losses(sigma[proxy.columns], proxy, loss) for model, sigma in forecasts.items()
+    }
+    base = scored.pop(checks.one_of("benchmark", benchmark, forecasts))
+    rows = []
+    for model, frame in scored.items():
+        gap = (frame - base).mean(axis=1)
+        test = diebold_mariano(gap, 0.0 * gap)
+        interval = test.interval(confidence)
+        rows.append([model, test.bars, test.difference, *interval, test.p_value])
+    return pd.DataFrame(rows, columns=["model", "bars", "difference", "low", "high", "p_value"])
+
+
 def ranking(
     forecasts: Mapping[str, pd.DataFrame], proxy: pd.DataFrame, loss: str = "qlike"
 ) -> pd.DataFrame:
@@ -176,7 +229,8 @@ def ranking(
     -------
     DataFrame
         asset, best, rival (second in mean loss), difference (best less rival), p_value
-        (two-sided; picking the best first makes it too small, so read it as a lower bound), bars.
+        (two-sided; picking the best first makes it too small, so read it as a lower bound), bars,
+        verdict ("clear" where p is under 1 %, "likely" under 10 %, else "open").
     """
     scored = {model: losses(sigma, proxy, loss) for model, sigma in forecasts.items()}
     rows = []
@@ -184,5 +238,7 @@ def ranking(
         common = pd.DataFrame({model: frame[asset] for model, frame in scored.items()}).dropna()
         best, rival = common.mean().sort_values(kind="stable").index[:2]
         test = diebold_mariano(common[best], common[rival])
-        rows.append([asset, best, rival, test.difference, test.p_value, test.bars])
-    return pd.DataFrame(rows, columns=["asset", "best", "rival", "difference", "p_value", "bars"])
+        verdict = "clear" if test.p_value < 0.01 else "likely" if test.p_value < 0.1 else "open"
+        rows.append([asset, best, rival, test.difference, test.p_value, test.bars, verdict])
+    columns = ["asset", "best", "rival", "difference", "p_value", "bars", "verdict"]
+    return pd.DataFrame(rows, columns=columns)

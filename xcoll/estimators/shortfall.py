@@ -5,6 +5,7 @@ losses, the boundary loss entering with the fraction that fills the share (Acerb
 the coherent reading, subadditive in any sample.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from xcoll import checks
 from xcoll.errors import EstimationError, ParameterError
 
 __all__ = [
+    "FALLBACK",
     "FEW",
     "Trigger",
     "VarEs",
@@ -24,12 +26,13 @@ __all__ = [
     "historical",
     "measure",
     "reliable_confidence",
+    "table",
     "trigger_conditional",
     "worst",
 ]
 
 FEW = 10  # an ES that rests on fewer losses than this beyond its level says so
-FALLBACK_CONFIDENCE = 0.975  # what takes its place: the level of Basel's market risk standard, 2019
+FALLBACK = 0.975  # what takes its place: the level of Basel's market risk standard, 2019
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def reliable_confidence(observations: int, confidence: float) -> float:
     confidence = checks.fraction("confidence", confidence)
     if beyond(observations, confidence) >= FEW:
         return confidence
-    return min(confidence, FALLBACK_CONFIDENCE)
+    return min(confidence, FALLBACK)
 
 
 def block_bootstrap_es(
@@ -138,6 +141,50 @@ def block_bootstrap_ratio(
         raise EstimationError(f"{len(pair[0])} losses stand against {len(pair[1])}; pair them")
     drawn = _blocks(len(pair[0]), rng, replications, block)
     return _middle(np.divide(*(_es(sample[drawn], confidence) for sample in pair)), coverage)
+
+
+def table(
+    losses: pd.DataFrame,
+    confidence: float | Sequence[float],
+    rng: np.random.Generator,
+    replications: int = 1000,
+    block: int = 20,
+    coverage: float = 0.90,
+) -> pd.DataFrame:
+    """VaR and ES of each asset's losses, with the bootstrap interval of the ES.
+
+    Parameters
+    ----------
+    losses : time × asset; bars without a loss (before listing, at the end) are left out.
+    confidence : one level or several; 97.5 % takes a level's place where fewer than `FEW` losses
+        lie beyond it.
+
+    Returns
+    -------
+    Table: asset, confidence (asked), confidence_used, observations, beyond, var, es, es_low,
+    es_high.
+    """
+    rows = []
+    for asset, column in losses.items():
+        sample = column.dropna()
+        for level in np.atleast_1d(confidence).tolist():
+            used = reliable_confidence(len(sample), level)
+            found = historical(sample, used)
+            low, high = block_bootstrap_es(sample, used, rng, replications, block, coverage)
+            rows.append(
+                {
+                    "asset": asset,
+                    "confidence": level,
+                    "confidence_used": used,
+                    "observations": len(sample),
+                    "beyond": found.beyond,
+                    "var": found.var,
+                    "es": found.es,
+                    "es_low": low,
+                    "es_high": high,
+                }
+            )
+    return pd.DataFrame(rows)
 
 
 def trigger_conditional(

@@ -2,11 +2,10 @@
 
 A forecast stamped t uses bars up to t.  Longer horizons are never a square root of time: the
 historical method looks at h-bar losses (overlapping windows), filtered historical simulation
-draws whole standardised bars (returns and lows of all assets together) through a variance
-recursion.  The drift stays inside the drawn bars; the recursion takes a zero mean, for the mean of
-a daily bar is a twentieth of its σ and cannot be told from zero.
+draws whole standardised bars, returns and lows of all assets together.
 
-The two losses are defined in `losses`, VaR and ES in `shortfall`; their names are here too.
+The two losses are defined in `losses`, VaR and ES in `shortfall`, the drawing of bars in
+`simulation`; their names are here too.
 """
 
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ from xcoll.estimators.losses import (
     realised_losses,
 )
 from xcoll.estimators.shortfall import (
+    FALLBACK,
     FEW,
     Trigger,
     VarEs,
@@ -35,10 +35,13 @@ from xcoll.estimators.shortfall import (
     block_bootstrap_ratio,
     historical,
     reliable_confidence,
+    table,
     trigger_conditional,
 )
+from xcoll.estimators.simulation import Recursion, simulate, today
 
 __all__ = [
+    "FALLBACK",
     "FEW",
     "LOSSES",
     "METHODS",
@@ -49,41 +52,18 @@ __all__ = [
     "block_bootstrap_ratio",
     "close_out_losses",
     "end_losses",
+    "forecasts",
     "historical",
     "path_losses",
     "realised_losses",
     "reliable_confidence",
     "scenarios",
     "simulate",
+    "table",
+    "today",
     "trigger_conditional",
     "walk_forward",
 ]
-
-
-@dataclass(frozen=True)
-class Recursion:
-    """Variance recursion `h' = ω + (α + γ 1[ε < 0]) ε² + β h`; scalars or one value an asset."""
-
-    omega: float | np.ndarray
-    alpha: float | np.ndarray
-    beta: float | np.ndarray
-    gamma: float | np.ndarray = 0.0
-
-    @classmethod
-    def ewma(cls, decay: float = 0.94) -> "Recursion":
-        """RiskMetrics (1996): `h' = (1 - λ) ε² + λ h`."""
-        decay = checks.fraction("decay", decay)
-        return cls(0.0, 1.0 - decay, decay)
-
-    @classmethod
-    def constant(cls) -> "Recursion":
-        """σ stays what it is today over the whole horizon."""
-        return cls(0.0, 0.0, 1.0)
-
-    def step(self, variance: np.ndarray, shock: np.ndarray) -> np.ndarray:
-        """Variance of the next bar after a shock ε."""
-        weight = self.alpha + self.gamma * (shock < 0.0)
-        return self.omega + weight * shock**2 + self.beta * variance
 
 
 def scenarios(
@@ -107,37 +87,6 @@ def scenarios(
     if inputs.bars > 1:
         raise ParameterError("filtered scenarios are for one bar; use simulate for longer ones")
     return -np.expm1(-inputs.score * volatility.iloc[-1])
-
-
-def simulate(
-    score: np.ndarray,
-    low_score: np.ndarray,
-    sigma: np.ndarray,
-    draws: np.ndarray,
-    recursion: Recursion,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Joint filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999).
-
-    Parameters
-    ----------
-    score, low_score : bars × assets, `r_t / σ_{t-1}` and `x_t / σ_{t-1}` of the same bars.
-    sigma : σ of the first simulated bar, one an asset.
-    draws : paths × horizon, rows of `score`: a drawn bar brings all its assets and their lows.
-    recursion : how σ answers to the drawn returns.
-
-    Returns
-    -------
-    (log_returns, low) : each paths × horizon × assets; low is the log low over the last close.
-    """
-    variance = np.broadcast_to(np.asarray(sigma, float) ** 2, (len(draws), score.shape[1]))
-    returns = np.empty((*draws.shape, score.shape[1]))
-    lows = np.empty_like(returns)
-    for s in range(draws.shape[1]):
-        scale = np.sqrt(variance)
-        returns[:, s] = score[draws[:, s]] * scale
-        lows[:, s] = low_score[draws[:, s]] * scale
-        variance = recursion.step(variance, returns[:, s])
-    return returns, lows
 
 
 def walk_forward(
@@ -193,6 +142,39 @@ def walk_forward(
     return pd.concat(frames, ignore_index=True)[
         ["time", "asset", "method", "loss", "confidence", "bars", "var", "es", "beyond"]
     ]
+
+
+def forecasts(
+    log_returns: pd.DataFrame,
+    volatility: pd.DataFrame,
+    low: pd.DataFrame,
+    window: int,
+    confidence: float | Sequence[float] = 0.99,
+    bars: Sequence[int] = (1,),
+    rng: np.random.Generator | None = None,
+    paths: int = 2000,
+    recursion: Recursion | None = None,
+) -> pd.DataFrame:
+    """`walk_forward` of every method, loss and horizon, with what happened then.
+
+    Returns
+    -------
+    The long frame of `walk_forward` and a column `realised`: the loss that followed, NaN where it
+    is not known yet.
+    """
+    tables = []
+    for horizon in dict.fromkeys(bars):
+        for loss in LOSSES:
+            followed = realised_losses(log_returns, low, horizon, loss).to_numpy()
+            for method in METHODS:
+                frames = (log_returns, volatility, low)
+                found = walk_forward(
+                    *frames, window, confidence, horizon, method, loss, rng, paths, recursion
+                )
+                row = log_returns.index.get_indexer(found["time"])
+                column = log_returns.columns.get_indexer(found["asset"])
+                tables.append(found.assign(realised=followed[row, column]))
+    return pd.concat(tables, ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -265,7 +247,7 @@ def _filtered(inputs: _Inputs, window: int, confidence: float) -> np.ndarray:
     return -np.expm1(-scores * inputs.volatility.to_numpy()[..., None])
 
 
-METHODS = {"historical": _historical, "fhs": _filtered}
+METHODS = {"fhs": _filtered, "historical": _historical}
 
 
 def _simulated(

@@ -4,47 +4,22 @@
 
 Everything stamped t is known at the close of t: a volatility stamped t is the forecast for the
 bar after t.  The returns' unit does not matter, for they are scaled to unit variance before they
-are fitted and the parameters are scaled back.  The maximisation is arch's.
+are fitted and the parameters are scaled back.  The maximisation is in `_arch`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from arch.univariate import GARCH, ConstantMean, Normal, StudentsT
 from scipy.signal import lfilter
 
 from xcoll import checks
 from xcoll.errors import EstimationError
+from xcoll.estimators import _arch
 from xcoll.estimators.series import checked, listed
 
 __all__ = ["Fit", "WalkForward", "ewma", "fit", "residuals", "variance_path", "walk_forward"]
-
-LEAST_BARS = 60  # under two months of days four parameters are noise
-BOUND = 1e-6  # α + β closer to one than this is the optimiser's bound, not an estimate
-
-_MODELS = {"garch": lambda: GARCH(p=1, o=0, q=1)}
-_ERRORS = {"normal": Normal, "t": StudentsT}
-_NAMES = {"normal": ["mu", "omega", "alpha", "beta"], "t": ["mu", "omega", "alpha", "beta", "nu"]}
-
-
-def _sample(x: np.ndarray, mu: float) -> float:
-    """Mean of ε² at the current mean (the benchmark's, Fiorentini et al. 1996)."""
-    return float(np.mean((x - mu) ** 2))
-
-
-def _backcast(x: np.ndarray, _mu: float) -> float:
-    """Exponentially weighted mean of the first 75 ε² at the sample's mean (arch's default)."""
-    weights = 0.94 ** np.arange(min(75, len(x)))
-    return float(weights @ (x - x.mean())[: len(weights)] ** 2 / weights.sum())
-
-
-_STARTS: dict[str, Callable[[np.ndarray, float], float]] = {
-    "sample": _sample,
-    "backcast": _backcast,
-}
 
 
 @dataclass(frozen=True)
@@ -103,12 +78,12 @@ class Fit:
         """
         checks.fraction("confidence", confidence)
         theta = self.params.to_numpy()
-        x, initial = self.returns.to_numpy(), _STARTS[self.start]
+        x, initial = self.returns.to_numpy(), _arch.STARTS[self.start]
 
         def log_sigma(at: np.ndarray) -> float:
             return 0.5 * np.log(variance_path(x, at, initial(x, at[0]))[-1])
 
-        step = 1e-4 * np.maximum(np.abs(theta), 1e-3 * x.std() * (np.arange(len(theta)) == 0))
+        step = 1e-5 * np.array([x.std(), 10.0 * theta[1], 1.0, 1.0, 1.0])[: len(theta)]
         slope = np.array(
             [(log_sigma(theta + d) - log_sigma(theta - d)) / (2 * d.sum()) for d in np.diag(step)]
         )
@@ -212,16 +187,16 @@ def fit(
         Constant or too short a series, or NaN inside it.  An optimiser that does not converge is
         no error here: `converged` is False and `message` says why.
     """
-    _choices(model, errors, start)
+    _arch.check(model, errors, start)
     series = listed(returns)
     asset = str(returns.name)
     x = series.to_numpy()
-    reason = _unfit(x, LEAST_BARS)
+    reason = _arch.unfit(x)
     if reason:
         raise EstimationError(f"{asset}: {reason}; GARCH cannot be fitted")
-    estimate = _estimate(x, model, errors, start)
-    theta, names = estimate.params, _NAMES[errors]
-    variance = variance_path(x, theta, _STARTS[start](x, theta[0]))
+    estimate = _arch.estimate(x, model, errors, start)
+    theta, names = estimate.params, _arch.NAMES[errors]
+    variance = variance_path(x, theta, _arch.STARTS[start](x, theta[0]))
     return Fit(
         asset=asset,
         model=model,
@@ -277,10 +252,10 @@ def walk_forward(
         An asset with fewer bars than `minimum`, NaN inside a listing, or no refit that converged.
     """
     frame = checked(returns)
-    window = checks.whole("window", window, LEAST_BARS)
-    least = window if minimum is None else checks.whole("minimum", minimum, LEAST_BARS)
+    window = checks.whole("window", window, _arch.LEAST_BARS)
+    least = window if minimum is None else checks.whole("minimum", minimum, _arch.LEAST_BARS)
     schedule = _Schedule(window, min(least, window), checks.whole("refit_every", refit_every))
-    _choices(model, errors, start)
+    _arch.check(model, errors, start)
 
     volatility, mean = (pd.DataFrame(np.nan, frame.index, frame.columns) for _ in range(2))
     params, record = [], []
@@ -332,12 +307,13 @@ def _walk(
     for t in range(schedule.minimum - 1, n, schedule.refit_every):
         begin = 0 if expanding else max(0, t + 1 - schedule.window)
         sample, now = x[begin : t + 1], series.index[t]
-        estimate = _refit(sample, model, errors, start, theta)
+        estimate = _arch.refit(sample, model, errors, start, theta)
         message = estimate.message
         if estimate.converged:
             theta, since = estimate.params, now
             params += [
-                (now, asset, name, value) for name, value in zip(_NAMES[errors], theta, strict=True)
+                (now, asset, name, value)
+                for name, value in zip(_arch.NAMES[errors], theta, strict=True)
             ]
         else:
             kept = "no forecast yet" if since is None else f"parameters of {since} kept"
@@ -355,7 +331,7 @@ def _walk(
         )
         if theta is not None:
             stop = min(t + schedule.refit_every, n)
-            path = variance_path(x[begin:stop], theta, _STARTS[start](sample, theta[0]))
+            path = variance_path(x[begin:stop], theta, _arch.STARTS[start](sample, theta[0]))
             volatility[t:stop] = np.sqrt(path[t - begin + 1 :])
             mean[t:stop] = theta[0]
     if theta is None:
@@ -364,115 +340,3 @@ def _walk(
             " use EWMA for this asset"
         )
     return _Walk(volatility, mean, params, record)
-
-
-@dataclass(frozen=True)
-class _Estimate:
-    """A maximum of the likelihood in the unit of the returns; NaN where there is none."""
-
-    params: np.ndarray
-    loglikelihood: float
-    converged: bool
-    on_bound: bool
-    message: str
-    covariance: Callable[[], dict[str, np.ndarray]] = dict
-
-
-def _choices(model: str, errors: str, start: str) -> None:
-    checks.one_of("model", model, _MODELS)
-    checks.one_of("errors", errors, _ERRORS)
-    checks.one_of("start", start, _STARTS)
-
-
-def _unfit(x: np.ndarray, least: int) -> str:
-    """Why `x` cannot be fitted, or an empty string."""
-    if len(x) < least:
-        return f"{len(x)} bars are too few, {least} are needed"
-    if np.ptp(x) == 0.0:
-        return f"the return is constant over {len(x)} bars"
-    return ""
-
-
-def _refit(
-    x: np.ndarray, model: str, errors: str, start: str, guess: np.ndarray | None
-) -> _Estimate:
-    """Warm start from `guess`; where it fails or stops on the bound also a cold start.
-
-    SLSQP stops on the bound α + β = 1 and reports success up to 17 log-likelihood points under
-    the maximum, and so does arch's own start, up to 96 under: the higher likelihood is kept.
-    """
-    reason = _unfit(x, LEAST_BARS)
-    if reason:
-        return _Estimate(np.full(len(_NAMES[errors]), np.nan), np.nan, False, False, reason)
-    if guess is None:
-        return _estimate(x, model, errors, start)
-    warm = _estimate(x, model, errors, start, guess)
-    if warm.converged and not warm.on_bound:
-        return warm
-    cold = _estimate(x, model, errors, start)
-    kept = max((warm, cold), key=lambda e: (e.converged, e.loglikelihood))
-    return replace(kept, message=f"warm start {warm.message}, cold start {cold.message}")
-
-
-def _estimate(
-    x: np.ndarray, model: str, errors: str, start: str, guess: np.ndarray | None = None
-) -> _Estimate:
-    """Maximise the likelihood of `x` by arch at unit variance, and scale back."""
-    scale = float(x.std())
-    y = x / scale
-    unit = np.ones(len(_NAMES[errors]))
-    unit[0], unit[1] = scale, scale**2
-    process = ConstantMean(
-        y,
-        volatility=_MODELS[model](),
-        distribution=_ERRORS[errors](),
-        rescale=False,
-    )
-    initial = _STARTS[start]
-    first = None if guess is None else _feasible(guess / unit)
-    backcast = initial(y, y.mean())
-    result = _maximise(process, backcast, first)
-    if start == "sample":  # the variance before the first bar moves with the mean: to a fixed point
-        for _ in range(20):
-            before, backcast = backcast, initial(y, result.params.iloc[0])
-            if abs(backcast - before) < 1e-10:
-                break
-            result = _maximise(process, backcast, _feasible(result.params.to_numpy()))
-    theta = result.params.to_numpy()
-    on_bound = bool(theta[2] + theta[3] > 1.0 - BOUND)
-    converged = result.convergence_flag == 0 and bool(np.isfinite(theta).all())
-    said = "converged" if converged else f"optimiser status {result.convergence_flag}"
-    return _Estimate(
-        params=theta * unit,
-        loglikelihood=float(result.loglikelihood - len(x) * np.log(scale)),
-        converged=converged,
-        on_bound=on_bound,
-        message=said + (" on the persistence bound" if on_bound else ""),
-        covariance=lambda: {
-            kind: _covariance(process, theta, backcast, kind) * np.outer(unit, unit)
-            for kind in ("hessian", "robust")
-        },
-    )
-
-
-def _covariance(process: ConstantMean, theta: np.ndarray, backcast: float, kind: str) -> np.ndarray:
-    try:
-        return process.compute_param_cov(theta, backcast=backcast, robust=kind == "robust")
-    except np.linalg.LinAlgError:  # a flat likelihood has no inverse Hessian: no interval either
-        return np.full((len(theta), len(theta)), np.nan)
-
-
-def _maximise(process: ConstantMean, backcast: float, guess: np.ndarray | None) -> object:
-    return process.fit(
-        starting_values=guess, backcast=backcast, disp="off", show_warning=False, tol=1e-9
-    )
-
-
-def _feasible(theta: np.ndarray) -> np.ndarray:
-    """`theta` moved inside arch's bounds, so that it is a starting point and not thrown away."""
-    inside = theta.copy()
-    inside[1] = np.clip(theta[1], 1e-6, 9.0)
-    inside[2:4] = np.clip(theta[2:4], 1e-3, 0.998)
-    inside[2:4] *= min(1.0, 0.999 / inside[2:4].sum())
-    inside[4:] = np.clip(theta[4:], 2.1, 200.0)
-    return inside

@@ -8,7 +8,17 @@ import numpy as np
 
 from xcoll._jit import kernel
 
-__all__ = ["ACCOUNT", "BREACH", "LOW", "PATH", "bar_path", "repayment", "replay", "serve"]
+__all__ = [
+    "ACCOUNT",
+    "BREACH",
+    "LOW",
+    "PATH",
+    "bar_path",
+    "repayment",
+    "replay",
+    "serve",
+    "warm_up",
+]
 
 PATH, BREACH, LOW = 0, 1, 2  # how a breach inside a bar is filled
 
@@ -212,57 +222,56 @@ def replay(
 ):
     """Run a cohort through `bars` bars; row 0 of `close` is the opening, more rows may follow.
 
-    `collateral` and `debt` are account × asset.  Zero on entry are `account` (account ×
-    `ACCOUNT`), `units` (seized, repaid, deficit × asset) and `by_bar` (bar × liquidated, deficit,
-    paper loss at the low), all dollars but for `units`.  Returns what is left of collateral and
-    debt, asset × account.
+    `collateral` and `debt` (account × asset) end as what is left.  Zero on entry are `account`
+    (account × `ACCOUNT`), `units` (seized, repaid, deficit × asset) and `by_bar` (bar ×
+    liquidated, deficit, paper loss at the low), all dollars but for `units`.
     """
     accounts, assets = collateral.shape
-    left, owed = np.empty((assets, accounts)), np.empty((assets, accounts))
-    for n in range(accounts):
-        for a in range(assets):
-            left[a, n], owed[a, n] = collateral[n, a], debt[n, a]
     half = steps // 2
     path = np.empty((bars + 1, 2, assets, steps + 1))
     drawn = np.zeros(bars + 1, dtype=np.bool_)
-    due = np.full(accounts, -1, dtype=np.int64)  # sub-step of the service; −1: healthy
-    c, d, lost, cash = np.empty(assets), np.empty(assets), np.empty(assets), np.empty(3)
-    floor, ceiling = np.empty(assets), np.empty(assets)
+    blocks = (bars + BLOCK - 1) // BLOCK
+    floor, ceiling = np.full((blocks, assets), np.inf), np.zeros((blocks, assets))
+    for t in range(1, bars + 1):
+        b = (t - 1) // BLOCK
+        for a in range(assets):
+            floor[b, a] = min(floor[b, a], low[t, a] * lt[a])
+            ceiling[b, a] = max(ceiling[b, a], close[t - 1, a], close[t, a])
+    held, lent = np.empty((assets, LANE)), np.empty((assets, LANE))
     cover, burden = np.empty(LANE), np.empty(LANE)
+    due = np.empty(LANE, dtype=np.int64)  # sub-step of the service; −1: none is due
     backed, total = np.empty(steps + 1), np.empty(steps + 1)
+    c, d, lost, cash = np.empty(assets), np.empty(assets), np.empty(assets), np.empty(3)
     pc, pd = np.empty(assets), np.empty(assets)
     every, used = np.arange(assets), np.empty(assets, dtype=np.int64)
 
-    for start in range(1, bars + 1, BLOCK):
-        stop = min(start + BLOCK, bars + 1)
-        for a in range(assets):
-            floor[a], ceiling[a] = np.inf, close[start - 1, a]
-            for t in range(start, stop):
-                floor[a] = min(floor[a], low[t, a] * lt[a])
-                ceiling[a] = max(ceiling[a], close[t, a])
-        for lane in range(0, accounts, LANE):
-            width = min(LANE, accounts - lane)
+    for lane in range(0, accounts, LANE):
+        width = min(LANE, accounts - lane)
+        due[:] = -1
+        for i in range(width):
+            for a in range(assets):
+                held[a, i], lent[a, i] = collateral[lane + i, a], debt[lane + i, a]
+        for b in range(blocks):
             cover[:] = 0.0
             burden[:] = 0.0
             for a in range(assets):
-                held, lent = left[a, lane : lane + width], owed[a, lane : lane + width]
-                worst, dear = floor[a], ceiling[a]
+                worst, dear = floor[b, a], ceiling[b, a]
                 for i in range(width):
-                    cover[i] += held[i] * worst
-                    burden[i] += lent[i] * dear
+                    cover[i] += held[a, i] * worst
+                    burden[i] += lent[a, i] * dear
             for i in range(width):
                 n = lane + i
-                if prune and cover[i] >= burden[i] and due[n] < 0:
+                if prune and cover[i] >= burden[i] and due[i] < 0:
                     continue
                 count = 0
                 for a in range(assets):
-                    c[a], d[a] = left[a, n], owed[a, n]
+                    c[a], d[a] = held[a, i], lent[a, i]
                     if c[a] > 0.0 or d[a] > 0.0:
                         used[count] = a
                         count += 1
                 own = used[:count]
-                for t in range(start, stop):
-                    if prune and due[n] < 0:
+                for t in range(1 + b * BLOCK, min(1 + (b + 1) * BLOCK, bars + 1)):
+                    if prune and due[i] < 0:
                         least, dear = 0.0, 0.0
                         for a in own:
                             least += c[a] * (low[t, a] * lt[a])
@@ -276,19 +285,19 @@ def replay(
                     sums(c, d, down, up, lt, own, 0, backed, total)
                     for s in range(1, steps + 1):
                         if backed[s] >= total[s]:
-                            due[n] = -1
-                        elif due[n] < 0:
-                            due[n] = s + delay
+                            due[i] = -1
+                        elif due[i] < 0:
+                            due[i] = s + delay
                             if fill == BREACH:
-                                due[n] = s
+                                due[i] = s
                             elif fill == LOW:
-                                due[n] = lowest(backed, total, s)
+                                due[i] = lowest(backed, total, s)
                             before, now = backed[s - 1] - total[s - 1], backed[s] - total[s]
                             if account[n, CALLS] == 0.0 and (before >= 0.0 or (t == 1 and s == 1)):
                                 share = max(0.0, before) / (max(0.0, before) - now)
                                 account[n, SINCE] = (t - 1) * steps + s - 1 + share
-                        if due[n] == s:
-                            due[n] = -1
+                        if due[i] == s:
+                            due[i] = -1
                             lost[:] = 0.0
                             cash[:] = 0.0
                             if fill == BREACH:
@@ -318,16 +327,30 @@ def replay(
                             sums(c, d, down, up, lt, own, s, backed, total)
                         if s == half and backed[s] < total[s]:
                             by_bar[t - 1, 2] += shortfall(c, d, down[:, s], up[:, s], own)
-                    if due[n] > 0:
-                        due[n] -= steps
+                    if due[i] > 0:
+                        due[i] -= steps
                     if t == bars:
                         account[n, UNDER] = shortfall(c, d, close[t], close[t], own)
                 for a in range(assets):
-                    left[a, n], owed[a, n] = c[a], d[a]
+                    held[a, i], lent[a, i] = c[a], d[a]
+        for i in range(width):
+            n = lane + i
+            if account[n, CALLS] > 0.0:
+                start = int(account[n, BAR])
+                c[:], d[:] = collateral[n], debt[n]
+                if premature(c, d, close, low, lt, every, start, within):
+                    account[n, PREMATURE] = 1.0
+                for a in range(assets):
+                    collateral[n, a], debt[n, a] = held[a, i], lent[a, i]
 
-    for n in range(accounts):
-        if account[n, CALLS] > 0.0:
-            start = int(account[n, BAR])
-            if premature(collateral[n], debt[n], close, low, lt, every, start, within):
-                account[n, PREMATURE] = 1.0
-    return left, owed
+
+def warm_up() -> None:
+    """Compile `replay`, and with it all of this module, for the types that it is called with."""
+    collateral, debt = np.ones((1, 1)), np.zeros((1, 1))
+    prices, zero = np.ones((2, 1)), np.zeros(1)
+    account, units, by_bar = np.zeros((1, len(ACCOUNT))), np.zeros((3, 1)), np.zeros((1, 3))
+    rules = np.array([0.5, 0.95, 2_000.0, 1_000.0])
+    replay(
+        collateral, debt, prices, prices, zero, zero, zero, rules,
+        1, 24, 0, PATH, 1, True, account, units, by_bar,
+    )  # fmt: skip

@@ -93,7 +93,7 @@ def listed(
 
     An asset is listed once it has prices for the whole of `history`.  The listing rule removes it
     for good on the day on which it has lost more than `collapse` of its highest close over
-    `history`; LUNA goes on 2022-05-12.
+    `history`; LUNA goes on 2022-05-11.
 
     Returns
     -------

@@ -32,26 +32,30 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Opening:
-    """What a cohort starts from: dollars of debt and collateral, borrowers, capital efficiency.
+    """What a cohort starts from: dollars of debt and collateral, and the number of borrowers.
 
-    `capital_efficiency` is the borrowing power ``Σ C_i·LTV_i`` a dollar of collateral.
+    `capital_efficiency` is the borrowing power ``Σ C_i·LTV_i`` a dollar of collateral, `threshold`
+    the same with LT.
     """
 
     debt: float
     collateral: float
     borrowers: int
     capital_efficiency: float
+    threshold: float
 
 
 def opening(book: Book, parameters: RiskParameters) -> Opening:
     """The opening of a book that is in units of one dollar's worth at the opening."""
     collateral = book.collateral.sum(axis=0)
-    ltv = parameters.frame["ltv"].reindex(book.assets).fillna(0.0).to_numpy()
+    rates = parameters.frame.reindex(book.assets).fillna(0.0)
+    share = collateral / collateral.sum()
     return Opening(
         debt=float(book.debt.sum()),
         collateral=float(collateral.sum()),
         borrowers=int(np.count_nonzero(book.debt.any(axis=1))),
-        capital_efficiency=float(collateral @ ltv / collateral.sum()),
+        capital_efficiency=float(share @ rates["ltv"].to_numpy()),
+        threshold=float(share @ rates["threshold"].to_numpy()),
     )
 
 
@@ -61,11 +65,12 @@ def measure(start: Opening, replay: Replay) -> dict[str, float]:
     Returns
     -------
     dict
-        ``debt``, ``collateral``, ``capital_efficiency`` of the opening; as shares of that debt:
-        ``realised``, ``under_water``, ``trough``, ``repaid``, ``penalty`` (seized less repaid: what
-        borrowers lose), ``fee``; ``liquidated`` (dollars seized over the opening collateral); as
-        shares of the borrowers: ``closed``, ``premature``, ``insufficient``; ``premature_value``:
-        share of the repaid debt that was repaid for premature closures, 0 where nothing was.
+        ``debt``, ``collateral``, ``capital_efficiency``, ``threshold`` of the opening; as shares of
+        that debt: ``bad_debt`` = ``realised`` + ``under_water``, ``trough``, ``repaid``,
+        ``premature_debt`` (repaid by premature closures), ``penalty`` (seized less repaid: what
+        borrowers lose), ``fee``;
+        ``liquidated`` (dollars seized over the opening collateral); as shares of the borrowers:
+        ``closed``, ``premature``, ``insufficient``.
     """
     repaid, seized, fee, deficit, under = (
         replay.column(name) for name in ("repaid", "seized", "fee", "deficit", "under")
@@ -77,18 +82,20 @@ def measure(start: Opening, replay: Replay) -> dict[str, float]:
     return {
         "debt": start.debt,
         "collateral": start.collateral,
+        "bad_debt": (realised + missing) / start.debt,
         "realised": realised / start.debt,
         "under_water": missing / start.debt,
         "trough": trough / start.debt,
         "repaid": total / start.debt,
+        "premature_debt": float(repaid[early].sum()) / start.debt,
         "penalty": (float(seized.sum()) - total) / start.debt,
         "fee": float(fee.sum()) / start.debt,
         "liquidated": float(seized.sum()) / start.collateral,
         "closed": np.count_nonzero(replay.column("calls")) / start.borrowers,
         "premature": np.count_nonzero(early) / start.borrowers,
         "insufficient": np.count_nonzero((deficit > 0) | (under > 0)) / start.borrowers,
-        "premature_value": float(repaid[early].sum()) / total if total else 0.0,
         "capital_efficiency": start.capital_efficiency,
+        "threshold": start.threshold,
     }
 
 
@@ -162,16 +169,16 @@ def time_to_liquidate(waits: pd.Series, bar: pd.Timedelta) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row; ``served`` (accounts), ``median``, ``p99``, ``longest`` (durations along the
-        modelled path) and ``hidden``: the 99th percentile is within one bar, so all that the
-        prices themselves say is "≤ 1 bar".  NaT where nobody was served.
+        One row; ``served`` (accounts); ``median``, ``p99``, ``longest`` (hours along the modelled
+        path, NaN where nobody was served); ``hidden``: the 99th percentile lies within one bar, so
+        all that the prices themselves say is "≤ 1 bar".
     """
-    return pd.DataFrame(
-        {
-            "served": [len(waits)],
-            "median": [waits.median()],
-            "p99": [waits.quantile(0.99)],
-            "longest": [waits.max()],
-            "hidden": [bool(waits.quantile(0.99) <= bar) if len(waits) else True],
-        }
-    )
+    hours = waits / pd.Timedelta(hours=1)
+    row = {
+        "served": len(hours),
+        "median": hours.median(),
+        "p99": hours.quantile(0.99),
+        "longest": hours.max(),
+        "hidden": not (waits > bar).mean() > 0.01,
+    }
+    return pd.DataFrame([row]).astype({"median": float, "p99": float, "longest": float})

@@ -78,7 +78,7 @@ class Replay:
     account : accounts × `_kernels.ACCOUNT`; `accounts` is its table.
     units : (seized, repaid, deficit) × assets; `assets` is its table.
     by_bar : bars × (liquidated, deficit, paper); `bars` is its table.
-    collateral, debt : asset × account units that are left; `left` is the book of them.
+    collateral, debt : account × asset units that are left; `left` is the book of them.
     """
 
     book: Book
@@ -145,8 +145,7 @@ class Replay:
     @property
     def left(self) -> Book:
         """What is left of the book, in units."""
-        sides = (np.ascontiguousarray(side.T) for side in (self.collateral, self.debt))
-        return Book(self.book.assets, *sides, self.book.ids)
+        return Book(self.book.assets, self.collateral, self.debt, self.book.ids)
 
 
 def low_prices(close: pd.DataFrame, excursion: pd.DataFrame) -> pd.DataFrame:
@@ -241,9 +240,10 @@ def replay_arrays(
     account = np.zeros((len(book), len(_kernels.ACCOUNT)))
     units = np.zeros((3, len(book.assets)))
     by_bar = np.zeros((bars, 3))
-    collateral, debt = _kernels.replay(
-        book.collateral,
-        book.debt,
+    collateral, debt = book.collateral.copy(order="C"), book.debt.copy(order="C")
+    _kernels.replay(
+        collateral,
+        debt,
         closes,
         lows,
         *rates,

@@ -148,6 +148,8 @@ def layout(
         raise DataError(f"{source}: two columns for {twice[0]}; remove one")
     names = {str(name).strip().lower(): name for name in table.columns}
     times, table = _times(table, names, source)
+    if times.nunique() < 2:
+        raise DataError(f"{source}: one timestamp only, {times[0]}; give at least two bars")
     if any(name in names for name in ASSET):
         return _long(table, times, names, source, dict(columns or {}))
     if "close" in names:

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from xcoll.errors import DataError
+from xcoll.market.findings import Row, runs, tabulate
 from xcoll.market.prices import Fault, Prices, faults, layout
 
-__all__ = ["REPORT", "Rules", "Suspect", "attach_bars", "check", "report", "summary"]
+__all__ = ["Rules", "Suspect", "attach_bars", "check"]
 
-REPORT = ("asset", "check", "start", "end", "bars", "value", "action")
 ROUNDING = 1e-6  # relative: sources print six decimals; a close outside a bar by less is no finding
 MAD_TO_SIGMA = 1.4826  # a normal's standard deviation over its median absolute deviation
 
@@ -53,9 +53,6 @@ class Rules:
     bars_tolerance: float = 0.005
     repair: bool = False
     fill_bars: int = 0
-
-
-Row = tuple[str, str, pd.Timestamp, pd.Timestamp, int, float, str]
 
 
 def check(
@@ -100,15 +97,16 @@ def check(
     clean = _gridded(clean, source, rows)
     clean = _listed(clean, rules, rows)
     clean = _inside_bars(clean, rows)
+    stale = list(_stale(clean, rules))  # before a gap is filled with equal closes
     clean = _gaps(clean, rules, rows)
     for name in clean.close:
         if clean.close[name].notna().sum() < 2:
             raise DataError(f"{source}: {name} has fewer than two prices; add them or leave it out")
-    rows += _stale(clean, rules)
+    rows += stale
     rows += _outliers(clean, rules)
     rows += _depegs(clean, rules)
     rows += _suspects(clean, rules)
-    return clean, report(rows)
+    return clean, tabulate(rows)
 
 
 def attach_bars(
@@ -123,14 +121,29 @@ def attach_bars(
     Raises
     ------
     DataError
-        `bars` has an asset that `prices` has not, no lows and highs, or no common bar.
+        `bars` has an asset that `prices` has not, no lows and highs, another bar length, or no
+        common bar.
     """
     if bars.low is None or bars.high is None:
         raise DataError(f"{source}: bars need a column low and a column high")
-    own = prices.select(bars.assets).close
+    unknown = [asset for asset in bars.assets if asset not in prices.assets]
+    if unknown:
+        raise DataError(
+            f"{source}: no prices for {', '.join(unknown)}; name an asset of the prices, or leave "
+            "the bars out"
+        )
+    if bars.bar != prices.bar:
+        raise DataError(
+            f"{source}: a bar lasts {bars.bar}, one of the prices {prices.bar}; give bars of the "
+            "same length, or leave them out"
+        )
+    own = prices.close[bars.assets]
     common = own.index.intersection(bars.close.index)
     if common.empty:
-        raise DataError(f"{source}: no bar in common with the prices; check dates and bar length")
+        raise DataError(
+            f"{source}: no bar in common with the prices ({prices.start} to {prices.end}); give "
+            "bars of that time, or leave them out"
+        )
     close, low, high = (table.reindex(own.index) for table in (bars.close, bars.low, bars.high))
     blank = pd.DataFrame(np.nan, prices.close.index, prices.close.columns)
     lows = blank if prices.low is None else prices.low.copy()
@@ -144,40 +157,15 @@ def attach_bars(
         good = span & ~missing & ~differs
         beyond = np.maximum(low[asset] - own[asset], own[asset] - high[asset]) / own[asset]
         wider = good & (beyond > ROUNDING)
-        rows += _runs(asset, "bar missing", missing, gap, "low and high left out")
-        rows += _runs(asset, "bar differs", differs, gap, "low and high left out")
-        rows += _runs(asset, "close outside bar", wider, beyond, "bar widened to the close")
+        rows += runs(asset, "bar missing", missing, gap, "low and high left out")
+        rows += runs(asset, "bar differs", differs, gap, "low and high left out")
+        rows += runs(asset, "close outside bar", wider, beyond, "bar widened to the close")
         lows[asset] = np.minimum(low[asset], own[asset]).where(good, lows[asset])
         highs[asset] = np.maximum(high[asset], own[asset]).where(good, highs[asset])
         largest = float(gap[good].abs().max())
         taken = "lows and highs taken; value: largest gap between the closes"
         rows.append((asset, "bars", common[0], common[-1], int(good.sum()), largest, taken))
-    return prices.replace(low=lows, high=highs), report(rows)
-
-
-def report(rows: list[Row]) -> pd.DataFrame:
-    """Findings in order, as a frame with fixed columns and types."""
-    frame = pd.DataFrame(rows, columns=list(REPORT))
-    stamp = "datetime64[us]"
-    kinds = {"start": stamp, "end": stamp, "bars": "int64", "value": "float64"}
-    return frame.astype({**dict.fromkeys(REPORT, "str"), **kinds})
-
-
-def concat(reports: list[pd.DataFrame]) -> pd.DataFrame:
-    """Several reports under one another."""
-    return pd.concat(reports, ignore_index=True)
-
-
-def summary(findings: pd.DataFrame) -> pd.DataFrame:
-    """A report by kind of finding: check, findings, bars, assets, action (words before a colon)."""
-    told = findings.assign(action=findings["action"].str.split("[:;]").str[0])
-    grouped = told.groupby(["check", "action"], sort=False)
-    counted = grouped.agg(
-        findings=("asset", "size"),
-        bars=("bars", "sum"),
-        assets=("asset", lambda names: ", ".join(dict.fromkeys(names))),
-    )
-    return counted.reset_index()[["check", "findings", "bars", "assets", "action"]]
+    return prices.replace(low=lows, high=highs), tabulate(rows)
 
 
 def _expected(prices: Prices, rules: Rules, source: str, rows: list[Row]) -> Prices:
@@ -244,7 +232,8 @@ def _gridded(prices: Prices, source: str, rows: list[Row]) -> Prices:
         )
     grid = pd.date_range(index[0], index[-1], freq=bar, name=index.name, unit="us")
     absent = pd.Series(~grid.isin(index), grid)
-    rows += _runs("all assets", "missing bar", absent, absent.astype(float), "left missing")
+    blank = pd.Series(np.nan, grid)
+    rows += runs("all assets", "missing bar", absent, blank, "row of missing values added")
     return prices.replace(**{name: table.reindex(grid) for name, table in prices.tables.items()})
 
 
@@ -257,7 +246,7 @@ def _listed(prices: Prices, rules: Rules, rows: list[Row]) -> Prices:
         late = index > last if last is not None else np.zeros(len(index), bool)
         for name, cut in (("before listing", early), ("after delisting", late)):
             held = pd.Series(cut & prices.close[asset].notna().to_numpy(), index)
-            rows += _runs(asset, name, held, prices.close[asset], "removed")
+            rows += runs(asset, name, held, prices.close[asset], "removed")
         for table in tables.values():
             table.loc[early | late, asset] = np.nan
         known = tables["close"][asset].dropna().index
@@ -280,7 +269,7 @@ def _inside_bars(prices: Prices, rows: list[Row]) -> Prices:
         if name in tables:
             bad = getattr(tables[name], wrong)(prices.close)
             for asset in bad.columns[bad.any()]:
-                rows += _runs(
+                rows += runs(
                     asset, f"{name} beyond close", bad[asset], tables[name][asset], "set to missing"
                 )
             tables[name] = tables[name].mask(bad)
@@ -294,8 +283,8 @@ def _gaps(prices: Prices, rules: Rules, rows: list[Row]) -> Prices:
         hole = series.isna() & series.ffill().notna() & series.bfill().notna()
         length = hole.groupby((~hole).cumsum()).transform("sum")
         fill = hole & (length <= rules.fill_bars) & rules.repair
-        rows += _runs(asset, "gap", hole & ~fill, length, "left missing")
-        rows += _runs(asset, "gap", fill, length, "filled with the last close")
+        rows += runs(asset, "gap", hole & ~fill, length, "left missing")
+        rows += runs(asset, "gap", fill, length, "filled with the last close")
         close[asset] = series.where(~fill, series.ffill())
     return prices.replace(close=close)
 
@@ -306,7 +295,7 @@ def _stale(prices: Prices, rules: Rules) -> Iterator[Row]:
         same = series.diff().eq(0)
         start = same | same.shift(-1, fill_value=False)
         length = start.groupby((~same).cumsum()).transform("sum").where(start, 0)
-        yield from _runs(asset, "stale", length >= rules.stale_bars, length, "kept")
+        yield from runs(asset, "stale", length >= rules.stale_bars, length, "kept")
 
 
 def _outliers(prices: Prices, rules: Rules) -> Iterator[Row]:
@@ -318,7 +307,7 @@ def _outliers(prices: Prices, rules: Rules) -> Iterator[Row]:
     scale = MAD_TO_SIGMA * distance.abs().median()
     z = distance / scale.where(scale > 0)
     for asset in floating:
-        yield from _runs(asset, "outlier", z[asset].abs() > rules.outlier_z, z[asset], "kept")
+        yield from runs(asset, "outlier", z[asset].abs() > rules.outlier_z, z[asset], "kept")
 
 
 def _depegs(prices: Prices, rules: Rules) -> Iterator[Row]:
@@ -326,7 +315,7 @@ def _depegs(prices: Prices, rules: Rules) -> Iterator[Row]:
         if asset in prices.close:
             price = prices.close[asset]
             off = (price / peg - 1.0).abs() > rules.depeg
-            for row in _runs(asset, "off peg", off, price - peg, "kept"):
+            for row in runs(asset, "off peg", off, price - peg, "kept"):
                 yield (*row[:5], row[5] + peg, row[6])
 
 
@@ -340,14 +329,3 @@ def _suspects(prices: Prices, rules: Rules) -> Iterator[Row]:
                     print_.asset, "suspect print", price.index[0], price.index[-1], len(price),
                     float(furthest), f"kept, flagged: {print_.reason}",
                 )  # fmt: skip
-
-
-def _runs(asset: str, name: str, mask: pd.Series, value: pd.Series, action: str) -> list[Row]:
-    """One row a run of true bars; its value is the one that is largest in size."""
-    mask = mask.astype(bool)
-    rows = []
-    for _, run in value[mask].groupby((~mask).cumsum()[mask]):
-        known = run.dropna()
-        peak = float(known.loc[known.abs().idxmax()]) if len(known) else np.nan
-        rows.append((asset, name, run.index[0], run.index[-1], len(run), peak, action))
-    return rows

@@ -3,19 +3,27 @@
 import re
 from itertools import zip_longest
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 
 from xcoll.errors import RunError
 
-__all__ = ["describe", "number_headings", "parse", "refuse_addresses", "tables", "write_out_links"]
+__all__ = [
+    "describe",
+    "hold_punctuation",
+    "number_headings",
+    "parse",
+    "refuse_addresses",
+    "tables",
+    "write_out_links",
+]
 
 HEADING = re.compile("^h[1-6]$")
 NUMBER = re.compile(r"[-−+]?[$€]?[\d,]*\.?\d+(e[-+]?\d+)?\s?(%|bp|k|M|bn|x|×)?", re.IGNORECASE)
 MISSING = {"", "–", "-", "nan", "NaN", "NaT", "None"}
 AFAR = re.compile(r"\s*([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 CSS_AFAR = re.compile(r"(url\(\s*|@import\s+)['\"]?\s*([a-z]+:)?//", re.IGNORECASE)
+PUNCTUATION = re.compile(r"[.,;:!?)\]”’%-]+")
 LOADING = {"action", "data", "href", "poster", "src", "srcset", "xlink:href"}
-WIDE = 110  # letters in a row; a longer one is set smaller in print
 SHORT = 20  # letters of a text that stays on one line
 LONGEST = 300  # letters of a description
 
@@ -57,8 +65,7 @@ def tables(article: BeautifulSoup) -> None:
         box = table.parent
         if "xcoll-table-box" not in box.get("class", ()):
             box = table.wrap(article.new_tag("div", attrs={"class": ["xcoll-table-box"]}))
-        if _letters(table) > WIDE:
-            box["class"] = [*box["class"], "wide"]
+        table["style"] = f"--letters: {_letters(table)}"
         box["role"], box["tabindex"] = "region", "0"
         box["aria-label"] = table.caption.get_text() if table.caption else "Table"
         if table.caption:  # outside the table it stays in view while the table scrolls
@@ -89,12 +96,19 @@ def _clean(table: Tag) -> None:
 
 
 def _letters(table: Tag) -> int:
-    """Letters that a row needs side by side, spaces between columns counted as three."""
-    rows = [
-        [cell.get_text() for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")
-    ]
-    columns = zip_longest(*rows, fillvalue="")
-    return sum(3 + max(min(len(text), 24) for text in column) for column in columns)
+    """Letters that a row needs side by side, for the style sheet to choose a size that fits.
+
+    A heading breaks between words, a long text anywhere; the space between columns is three.
+    """
+
+    def letters(cell: Tag) -> int:
+        text = cell.get_text()
+        if cell.name == "th":
+            return max(map(len, text.split()), default=0)
+        return min(len(text), SHORT) if "text" in cell.get("class", ()) else len(text)
+
+    rows = [[letters(cell) for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")]
+    return sum(3 + max(column) for column in zip_longest(*rows, fillvalue=0))
 
 
 def describe(article: BeautifulSoup) -> None:
@@ -114,6 +128,16 @@ def describe(article: BeautifulSoup) -> None:
             words = ["Figure:", *heading.get_text().split()] if heading else ["Figure"]
         text = " ".join(words)
         image["alt"] = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def hold_punctuation(article: BeautifulSoup) -> None:
+    """Keep the sign after a formula on the formula's line."""
+    for formula in article.find_all("math", display="inline"):
+        after = formula.next_sibling
+        sign = PUNCTUATION.match(after) if isinstance(after, NavigableString) else None
+        if sign:
+            after.replace_with(after[sign.end() :])
+            formula.wrap(article.new_tag("span", attrs={"class": ["held"]})).append(sign[0])
 
 
 def write_out_links(article: BeautifulSoup) -> None:

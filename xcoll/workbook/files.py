@@ -165,9 +165,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
             "; correct the row (decimal commas need `;` between fields)"
         )
     try:
-        return pd.read_csv(
-            io.StringIO(text), sep=separator, float_precision="round_trip", low_memory=False
-        )
+        return pd.read_csv(io.StringIO(text), sep=separator, low_memory=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise DataError(f"{file.name}: no readable csv: {' '.join(str(error).split())}") from error
 

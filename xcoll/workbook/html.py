@@ -76,6 +76,7 @@ def page(
     dress.tables(article)
     dress.describe(article)
     dress.write_out_links(article)
+    dress.hold_punctuation(article)
     return shell(
         str(article), title=title, links=links, footer=footer, current=current, contents=contents
     )
@@ -176,7 +177,7 @@ class _Renderer(IPythonRenderer):
     """Markdown with its formulas as MathML."""
 
     def block_math(self, body: str) -> str:
-        return f'<div class="formula" tabindex="0">{to_mathml(body, block=True)}</div>'
+        return f'<span class="formula" tabindex="0">{to_mathml(body, block=True)}</span>'
 
     def inline_math(self, body: str) -> str:
         return to_mathml(body)

@@ -125,6 +125,7 @@ def page(
     contents = dress.number_headings(article)
     dress.tables(article)
     dress.write_out_links(article)
+    dress.hold_punctuation(article)
     return html.shell(
         str(article),
         title=f"Calibration report, run {run['run']}",

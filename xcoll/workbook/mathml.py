@@ -2,7 +2,7 @@ r"""Formulas of a notebook as MathML, which a browser sets without a script or a
 
 import re
 import unicodedata
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from xml.etree import ElementTree
 
 from latex2mathml import converter, exceptions
@@ -16,15 +16,17 @@ ENVIRONMENTS = re.compile(r"(\\(?:begin|end)\{)(?:aligned|align|split)\}")
 UNDER = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
 LIMITS = {"lim", "max", "min", "sup", "inf", "argmin", "argmax"}
 FUNCTIONS = {"exp", "ln", "log"}
+OPENING = {"(", "[", "{", "|"}
 TIGHT = {"/", "|"}
 SCRIPTS = {*UNDER, *UNDER.values()}
 CHARACTERS = {"~": "∼"}
 DOUBLE_STRUCK_ZERO = 0x1D7D8
 
-FAULTS = tuple(
-    fault
-    for fault in vars(exceptions).values()
-    if isinstance(fault, type) and issubclass(fault, Exception)
+FAULTS = (
+    ElementTree.ParseError,
+    StopIteration,
+    ValueError,
+    *(fault for fault in vars(exceptions).values() if isinstance(fault, type)),
 )
 
 
@@ -44,11 +46,16 @@ def to_mathml(formula: str, *, block: bool = False) -> str:
         For a command, an environment or a brace that the converter does not understand.
     """
     source = ENVIRONMENTS.sub(r"\1align*}", formula.strip())
+    braces = re.sub(r"\\.|[^{}]", "", source, flags=re.DOTALL)
+    if braces.count("{") != braces.count("}"):
+        raise RunError(f"the formula {formula.strip()!r} has a brace without its pair")
     try:
         text = converter.convert(source, display="block" if block else "inline")
         tree = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, *FAULTS) as fault:
-        raise RunError(f"the formula {formula.strip()!r} cannot be set: {fault}") from fault
+    except FAULTS as fault:
+        raise RunError(
+            f"the formula {formula.strip()!r} cannot be set: {type(fault).__name__} {fault}"
+        ) from fault
     for node in tree.iter():
         node.tag = node.tag.rpartition("}")[2]
         if node.text and "\\" in node.text:
@@ -60,6 +67,8 @@ def to_mathml(formula: str, *, block: bool = False) -> str:
         _join_words(node)
     for node in tree.iter():
         _correct(node)
+    for node in tree.iter():
+        _space_functions(node)
         _tighten(node)
     if block:
         _place_limits(tree)
@@ -80,7 +89,7 @@ def _is_upright(node: ElementTree.Element) -> bool:
 
 
 def _correct(node: ElementTree.Element) -> None:
-    """Make an operator of a sign that was set as an identifier, and give functions their space."""
+    """Make an operator of a sign or a function that was set as an identifier."""
     text = node.text or ""
     if node.tag == "mi" and len(text) == 1:
         text = CHARACTERS.get(text, text)
@@ -88,9 +97,23 @@ def _correct(node: ElementTree.Element) -> None:
             node.tag, node.text = "mo", text
     elif node.tag == "mi" and text in FUNCTIONS:
         node.tag = "mo"
-        node.attrib |= {"form": "prefix", "lspace": "0.1em", "rspace": "0.17em"}
     elif node.tag == "mn" and node.get("mathvariant") == "double-struck" and text.isdigit():
         node.text = "".join(chr(DOUBLE_STRUCK_ZERO + int(digit)) for digit in text)
+
+
+def _space_functions(node: ElementTree.Element) -> None:
+    """Give named functions a thin space, and none before a parenthesis: ``ln x``, ``max(x, y)``."""
+    for named, after in zip_longest(node, node[1:]):
+        core = named[0] if named.tag in SCRIPTS else named
+        if core.tag != "mo" or not (core.text or "").isalpha():
+            continue
+        parts = () if after is None else after.iter()
+        first = next((part.text for part in parts if part.tag != "mrow"), "(")
+        core.attrib |= {
+            "form": "prefix",
+            "lspace": "0.1em",
+            "rspace": "0" if first in OPENING else "0.17em",
+        }
 
 
 def _tighten(node: ElementTree.Element) -> None:

@@ -8,13 +8,13 @@ annotation, default and a comment that carries unit and range.
 import ast
 import difflib
 import io
+import json
 import re
 import tokenize
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 import yaml
 
 from xcoll.errors import ParameterError
@@ -58,13 +58,16 @@ def read(path: Path) -> list[Parameter]:
         Where there is not exactly one cell tagged ``parameters``, or a line of it is not
         ``name: type = default  # unit``.
     """
-    notebook = nbformat.read(path, as_version=4)
-    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        cells = [cell for cell in notebook["cells"] if "parameters" in _tags(cell)]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ParameterError(f"{path} is no notebook ({error}); restore it from git") from error
     if len(cells) != 1:
         raise ParameterError(
             f"{path.name} has {len(cells)} cells tagged 'parameters'; it needs exactly one"
         )
-    source = cells[0].source
+    source = "".join(cells[0]["source"])
     comments = {
         token.start[0]: token.string.lstrip("# ").strip()
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
@@ -101,6 +104,10 @@ def read(path: Path) -> list[Parameter]:
     if len(set(names)) < len(names):
         raise ParameterError(f"{path.name} declares a parameter twice: {sorted(names)}")
     return declared
+
+
+def _tags(cell: Mapping[str, Mapping[str, list[str]]]) -> list[str]:
+    return cell["metadata"].get("tags", [])
 
 
 def load(path: Path) -> dict[str, object]:

@@ -123,12 +123,14 @@ def build(
     chosen = {chain.resolve(name) for name in only}
     if chosen:
         names = [name for name in chain.steps if name in chosen]
+    needed = {other for name in names for other in [*chain.upstream(name), name]}
     declared = {}
     for name in chain.steps:
         path = project.notebooks / f"{name}.ipynb"
-        if not path.is_file():
+        if path.is_file():
+            declared[name] = parameters.read(path)
+        elif name in needed:
             raise DataError(f"notebook {path} is missing; restore it from git")
-        declared[name] = parameters.read(path)
     scope = {name: declared[name] for name in names}
     changed: dict[str, dict[str, object]] = {}
     for overrides, is_text in ((settings, False), (texts, True)):

@@ -8,7 +8,9 @@ from pathlib import Path
 from xcoll.errors import ParameterError
 from xcoll.workbook import chain
 
-__all__ = ["Project", "find"]
+__all__ = ["STEP_VARIABLE", "Project", "find"]
+
+STEP_VARIABLE = "XCOLL_STEP"  # tells a kernel which file describes its step
 
 
 @dataclass(frozen=True)

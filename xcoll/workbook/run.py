@@ -15,9 +15,7 @@ from xcoll.errors import ArtifactError
 from xcoll.workbook import artifacts, project, tables
 from xcoll.workbook.plots import style
 
-__all__ = ["STEP_VARIABLE", "Run", "newest", "start"]
-
-STEP_VARIABLE = "XCOLL_STEP"
+__all__ = ["Run", "newest", "start"]
 
 
 @dataclass(frozen=True)
@@ -128,7 +126,7 @@ def start(notebook: str) -> Run:
     changes under a reader.
     """
     style.apply()
-    described = os.environ.get(STEP_VARIABLE)
+    described = os.environ.get(project.STEP_VARIABLE)
     if described:
         step = json.loads(Path(described).read_text(encoding="utf-8"))
         here = project.Project(Path(step["root"]), Path(step["reports"]))

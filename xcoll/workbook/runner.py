@@ -13,7 +13,7 @@ from xcoll.workbook.chain import Chain, Step
 from xcoll.workbook.engine import Cancel, CellFailureError
 from xcoll.workbook.plan import Plan
 from xcoll.workbook.progress import Progress
-from xcoll.workbook.run import STEP_VARIABLE
+from xcoll.workbook.project import STEP_VARIABLE
 from xcoll.workbook.store import Done, Store
 
 __all__ = ["inputs_of", "run"]

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib import dates as mdates
 from matplotlib.figure import Figure
 
-from xcoll.estimators import correlation
+from xcoll.estimators import copula
 from xcoll.workbook.plots import style
 from xcoll.workbook.plots.volatility import mark_events
 
@@ -16,7 +16,7 @@ def heat(matrices: dict[str, pd.DataFrame], title: str) -> Figure:
     """Correlation matrices side by side on one scale: grey at zero, blue below, red above."""
     names = list(matrices)
     size = len(matrices[names[0]])
-    figure, axes = style.figure(1, len(names), height=1.5 + 0.24 * size, width=10.5, title=title)
+    figure, axes = style.figure(1, len(names), height=1.2 + 0.22 * size, width=10.5, title=title)
     for ax, name in zip(axes, names, strict=True):
         values = matrices[name].to_numpy()
         image = ax.imshow(values, cmap=style.DIVERGING, vmin=-1.0, vmax=1.0)
@@ -39,7 +39,7 @@ def heat(matrices: dict[str, pd.DataFrame], title: str) -> Figure:
 
 
 def average(
-    mean: pd.DataFrame, share: pd.Series, alerts: pd.DataFrame, pairs: int, title: str
+    mean: pd.DataFrame, share: pd.Series, alerts: pd.DataFrame, counts: tuple[int, int], title: str
 ) -> Figure:
     """Average pairwise correlation, the first factor's share, and the alerts of each day.
 
@@ -51,8 +51,8 @@ def average(
         First eigenvalue over the number of assets, by date.
     alerts : DataFrame
         As of `estimators.correlation.alerts`.
-    pairs : int
-        Number of pairs that can alert.
+    counts : tuple
+        Number of pairs that can alert, number of assets behind `share`.
     """
     figure, (top, middle, low) = style.figure(3, 1, height=6.0, title=title)
     hues = (style.OKABE_ITO["blue"], style.CONTEXT)
@@ -60,19 +60,19 @@ def average(
         top.plot(mean.index, mean[name], color=hue, label=name, linewidth=1.2)
     mark_events(top, mean.index, name=True)
     top.set_ylabel("mean pairwise\ncorrelation")
-    style.label_ends(top)
+    style.label_ends(top, gap=0.13)
 
     middle.plot(share.index, share, color=style.OKABE_ITO["blue"], label="share")
     jumps = alerts[alerts["kind"] == "factor"]
     middle.plot(jumps["time"], share[jumps["time"]], "v", color=style.ACCENT, label="alert: jump")
     middle.legend(loc="lower left", ncols=2)
     style.percent(middle.yaxis)
-    middle.set_ylabel("variance in the\nfirst factor")
+    middle.set_ylabel(f"variance in the first\nfactor of {counts[1]} assets")
 
     entered = alerts[alerts["kind"] == "pair"].groupby("time").size()
     low.vlines(entered.index, 0, entered, color=style.ACCENT, linewidth=1.4)
     low.set_ylim(0, None)
-    low.set_ylabel(f"pairs that enter\nan alert (of {pairs})")
+    low.set_ylabel(f"pairs that enter\nan alert (of {counts[0]})")
     low.set_xlabel("date")
     for ax in (top, middle, low):
         mark_events(ax, mean.index)
@@ -105,17 +105,21 @@ def tails(table: pd.DataFrame, quantile: float, nu: float, title: str) -> Figure
     rho = np.linspace(min(table["rank_correlation"].min() - 0.05, 0.0), 0.95, 100)
     curves = {
         f"t copula, {nu:.1f} degrees of freedom": (
-            correlation.t_copula_tail(rho, nu, quantile),
+            copula.tail(rho, nu, quantile),
             "-",
         ),
-        "normal copula": (correlation.t_copula_tail(rho, np.inf, quantile), (0, (4, 1.5))),
-        "t copula, limit at the far end of the tail": (correlation.t_copula_tail(rho, nu), ":"),
+        "normal copula": (copula.tail(rho, np.inf, quantile), (0, (4, 1.5))),
+        "t copula, limit at the far end of the tail": (copula.tail(rho, nu), ":"),
     }
     for words, (values, line) in curves.items():
         ax.plot(rho, values, color="#4D4D4D", linestyle=line, linewidth=1.1, label=words)
     ax.axhline(quantile, color=style.CONTEXT, linewidth=0.8)
     ax.annotate(
-        "independent", (rho[0], quantile), xytext=(0, 3), textcoords="offset points", fontsize=7.5
+        "independent: the same chance as on any day",
+        (0.55, quantile),
+        xytext=(0, 3),
+        textcoords="offset points",
+        fontsize=7.5,
     )
     ax.set_ylim(0.0, 1.0)
     style.percent(ax.yaxis)

@@ -1,5 +1,8 @@
 """Figures of the haircuts: waterfall, intervals, dynamic path, excursion choices, debt pairs."""
 
+import itertools
+from collections.abc import Mapping, Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -19,15 +22,17 @@ STEPS = {
     "anti-procyclical": style.OKABE_ITO["black"],
     "rounding": style.CONTEXT,
 }
+CALM = "#A6A6A6"
 HORIZON_MARKS = {"1h": "o", "4h": "s", "24h": "D"}
 
 
-def waterfall(shares: pd.DataFrame, title: str, note: str = "") -> Figure:
+def waterfall(shares: pd.DataFrame, title: str) -> Figure:
     """Stacked bars of the haircut's steps, one an asset, largest at the top.
 
     `shares` is asset × step; the steps of an asset sum to its haircut.
     """
     wide = shares.loc[shares.sum(axis=1).sort_values(kind="stable").index]
+    wide = wide[[step for step in STEPS if step in wide]]
     figure, (ax,) = style.figure(height=0.8 + 0.3 * len(wide), title=title)
     left = np.zeros(len(wide))
     for part in wide:
@@ -46,79 +51,77 @@ def waterfall(shares: pd.DataFrame, title: str, note: str = "") -> Figure:
     ax.set_xlabel("haircut, percent of the price")
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
-    ax.legend(ncols=1, loc="lower right", bbox_to_anchor=(1.0, 0.06 if note else 0.0))
-    if note:
-        style.note(ax, note)
+    ax.legend(ncols=1, loc="lower right")
+    _remark(
+        figure,
+        "lows and derived tokens modelled, contract points assumed; scaled under a day",
+    )
     return figure
 
 
-def intervals(parameters: pd.DataFrame, published: pd.Series, title: str, note: str = "") -> Figure:
+def intervals(
+    parameters: pd.DataFrame, plan: pd.DataFrame, published: pd.Series, title: str
+) -> Figure:
     """Threshold by asset at each horizon with its interval, and a venue's published threshold.
 
-    `parameters`: asset, horizon, threshold, threshold_low, threshold_high, covering (the horizon
-    that covers the close-out, drawn in the accent); `published` is by asset.
+    `parameters` is asset × horizon with threshold, threshold_low and threshold_high; `plan` has the
+    horizon that covers each asset's close-out, drawn in the accent; `published` is by asset.
     """
-    order = parameters.loc[parameters["covering"]].sort_values("threshold", kind="stable")["asset"]
-    place = {asset: row for row, asset in enumerate(order)}
-    figure, (ax,) = style.figure(height=1.2 + 0.36 * len(place), title=title)
-    for (horizon, covering), rows in parameters.groupby(["horizon", "covering"], sort=False):
-        y = rows["asset"].map(place) + 0.22 * (1 - list(HORIZON_MARKS).index(horizon))
-        hue = style.ACCENT if covering else style.CONTEXT
-        ax.hlines(
-            y, rows["threshold_low"], rows["threshold_high"], color=hue, linewidth=2.2, alpha=0.45
-        )
-        ax.scatter(rows["threshold"], y, marker=HORIZON_MARKS[horizon], color=hue, s=22, zorder=3)
+    covering = parameters.loc[list(zip(plan.index, plan["horizon"], strict=True)), "threshold"]
+    place = {asset: row for row, (asset, _) in enumerate(covering.sort_values().index)}
+    figure, (ax,) = style.figure(height=1.4 + 0.36 * len(place), title=title)
+    for offset, (horizon, mark) in zip((0.24, 0.0, -0.24), HORIZON_MARKS.items(), strict=True):
+        rows = parameters.xs(horizon, level="horizon")
+        y = rows.index.map(place) + offset
+        hues = [style.ACCENT if plan.loc[a, "horizon"] == horizon else CALM for a in rows.index]
+        ax.hlines(y, rows["threshold_low"], rows["threshold_high"], color=hues, linewidth=1.5)
+        ax.scatter(rows["threshold"], y, marker=mark, color=hues, s=20, zorder=3)
+        ax.scatter([], [], marker=mark, color=CALM, s=20, label=f"{horizon} close-out")
+    ax.scatter([], [], marker="o", color=style.ACCENT, s=20, label="covers the close-out")
     known = published[published.index.isin(place)]
+    rows = [place[asset] for asset in known.index]
     ax.scatter(
-        known,
-        [place[a] for a in known.index],
-        marker="|",
-        s=420,
-        linewidth=2,
-        color="black",
-        zorder=4,
+        known, rows, marker="|", s=420, linewidth=2, color="black", zorder=4, label=published.name
     )
-    for horizon, mark in HORIZON_MARKS.items():
-        ax.scatter([], [], marker=mark, color=style.CONTEXT, s=22, label=f"{horizon} close-out")
-    ax.scatter(
-        [], [], marker="s", color=style.ACCENT, s=22, label="horizon that covers the close-out"
-    )
-    ax.scatter([], [], marker="|", s=120, linewidth=2, color="black", label=published.name)
     ax.set_yticks(range(len(place)), list(place))
-    ax.set_xlabel("liquidation threshold, percent of collateral value (bar: bootstrap interval)")
+    ax.set_ylim(-0.6, len(place) - 0.4)
+    ax.set_xlabel("liquidation threshold, percent of collateral value (line: 90 % interval)")
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=5)
-    if note:
-        style.note(ax, note)
+    ax.legend(loc="upper left", markerscale=0.8)
+    _remark(figure, "1h and 4h scaled from the day; lows and derived tokens modelled")
     return figure
 
 
 def path(
-    raw: pd.DataFrame, posted: pd.DataFrame, assets: list[str], title: str, note: str = ""
+    paths: Mapping[str, pd.DataFrame], horizons: pd.Series, assets: Sequence[str], title: str
 ) -> Figure:
-    """Dynamic haircut of a few assets: raw in grey, posted with the buffer in colour."""
-    figure, axes = style.figure(1, len(assets), height=3.2, share=True, title=title)
-    for ax, asset in zip(axes, assets, strict=True):
-        ax.plot(raw.index, raw[asset], color=style.CONTEXT, linewidth=0.8, label="raw")
+    """Dynamic haircut of a few assets: raw in grey, posted with the buffer in colour.
+
+    `paths` has ``raw`` and ``posted``, each time × asset; `horizons` is each asset's close-out;
+    assets without a path are left out.
+    """
+    raw, posted = paths["raw"], paths["posted"]
+    shown = [asset for asset in assets if asset in raw] or raw.columns[:3].tolist()
+    figure, axes = style.figure(1, len(shown), height=3.2, share=True, title=title)
+    for ax, asset in zip(axes, shown, strict=True):
         ax.plot(posted.index, posted[asset], color=style.colour(asset), label="posted")
-        ax.set_title(asset)
-        ax.set_ylim(bottom=0.0)
+        ax.plot(raw.index, raw[asset], color="#4D4D4D", linewidth=0.7, label="raw")
+        ax.set_title(f"{asset}, {horizons[asset]} close-out")
         ax.legend(loc="upper right")
+        ax.set_xlabel("date (UTC)")
         style.dates(ax.xaxis)
+    axes[0].set_ylim(bottom=0.0)  # the axes are shared: only once all lines are drawn
     axes[0].set_ylabel("haircut, percent of the price")
     style.percent(axes[0].yaxis)
-    for ax in axes:
-        ax.set_xlabel("date (UTC)")
-    if note:
-        style.note(axes[-1], note)
+    _remark(figure, "lows modelled; scaled where the horizon is under a day")
     return figure
 
 
-def choices(haircuts: pd.DataFrame, chosen: str, title: str, note: str = "") -> Figure:
+def choices(haircuts: pd.DataFrame, chosen: str, title: str) -> Figure:
     """Haircut by asset under each excursion method; `haircuts` is asset × method."""
     wide = haircuts.sort_values(chosen, kind="stable")
-    marks = dict(zip(wide.columns, "oDs^v", strict=False))
+    marks = dict(zip(wide, itertools.cycle("os^vP"), strict=False)) | {chosen: "D"}
     figure, (ax,) = style.figure(height=1.0 + 0.28 * len(wide), title=title)
     ax.hlines(wide.index, wide.min(axis=1), wide.max(axis=1), color="#D9D9D9", linewidth=2)
     for method in wide:
@@ -130,13 +133,12 @@ def choices(haircuts: pd.DataFrame, chosen: str, title: str, note: str = "") -> 
     ax.set_xlabel("haircut, percent of the price")
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
-    ax.legend(loc="lower right", title="low inside the bar", bbox_to_anchor=(1.0, 0.07))
-    if note:
-        style.note(ax, note)
+    ax.legend(loc="lower right", title="low inside the bar", title_fontsize=8)
+    _remark(figure, "all lows but the donor's own are modelled; horizon one day")
     return figure
 
 
-def debt_pairs(thresholds: pd.DataFrame, title: str, note: str = "") -> Figure:
+def debt_pairs(thresholds: pd.DataFrame, title: str) -> Figure:
     """Heat map of LT_ij: collateral in rows, debt in columns; the diagonal is empty."""
     figure, ax = plt.subplots(figsize=(9.0, 0.9 + 0.32 * len(thresholds)))
     figure.suptitle(title, x=0.01, ha="left")
@@ -149,11 +151,13 @@ def debt_pairs(thresholds: pd.DataFrame, title: str, note: str = "") -> Figure:
         linewidths=0.5,
         cbar_kws={"label": "threshold LT_ij, fraction of collateral value"},
     )
+    ax.grid(visible=False)
     ax.set_xlabel("debt asset (annotated: percent)")
     ax.set_ylabel("collateral asset")
     ax.tick_params(axis="y", rotation=0)
-    if note:
-        ax.annotate(
-            note, (1.0, -0.18), xycoords="axes fraction", ha="right", fontsize=7.5, style="italic"
-        )
+    _remark(figure, "lows of the ratios modelled; scaled where the horizon is under a day")
     return figure
+
+
+def _remark(figure: Figure, text: str) -> None:
+    figure.supxlabel(text, x=0.99, ha="right", fontsize=7.5, style="italic", color="#595959")

@@ -124,12 +124,12 @@ def pegs(close: pd.DataFrame, quality: pd.DataFrame, tolerance: float, title: st
     return figure
 
 
-def wicks(close_fall: pd.Series, low_fall: pd.Series, title: str, days: int = 15) -> Figure:
-    """The deepest days by their low: the fall to the close beside the fall to the low.
+def wicks(close_fall: pd.Series, low_fall: pd.Series, title: str, bars: int = 15) -> Figure:
+    """The deepest bars by their low: the fall to the close beside the fall to the low.
 
     Both are fractions of the last close, losses positive, stamped by the same bar.
     """
-    worst = low_fall.dropna().nlargest(days).index[::-1]
+    worst = low_fall.dropna().nlargest(bars).index[::-1]
     figure, (ax,) = style.figure(height=1.3 + 0.25 * len(worst), title=title)
     rows = np.arange(len(worst))
     close, low = close_fall[worst].clip(lower=0.0), low_fall[worst]
@@ -138,9 +138,10 @@ def wicks(close_fall: pd.Series, low_fall: pd.Series, title: str, days: int = 15
         close, rows, color=style.OKABE_ITO["blue"], s=34, label="to the close", clip_on=False
     )
     ax.scatter(low, rows, color=style.ACCENT, marker="<", s=40, label="to the low")
-    ax.set_yticks(rows, [f"{day:%d %b %Y}" for day in worst])
+    written = "%d %b %Y" if (worst == worst.normalize()).all() else "%d %b %Y %H:%M"
+    ax.set_yticks(rows, worst.strftime(written))
     ax.set_xlim(left=0.0)
-    ax.set_xlabel("loss from the last close, percent (a day that closed higher stands at zero)")
+    ax.set_xlabel("loss from the last close, percent (a bar that closed higher stands at zero)")
     style.percent(ax.xaxis)
     ax.legend(loc="lower right")
     return figure

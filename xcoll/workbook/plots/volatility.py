@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib import dates as mdates
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from xcoll.workbook.plots import style
 
@@ -39,14 +40,25 @@ def mark_events(ax: Axes, index: pd.DatetimeIndex, *, name: bool = False) -> Non
 
 
 def paths(
-    volatility: pd.DataFrame, benchmark: pd.DataFrame, title: str, columns: int = 4
+    volatility: pd.DataFrame,
+    benchmark: pd.DataFrame,
+    stable: list[str],
+    title: str,
+    columns: int = 4,
 ) -> Figure:
     """Forecast volatility a year, one panel an asset, over the exponentially weighted one in grey.
 
-    Both frames are time × asset and annualised; the axes are shared and logarithmic.
+    Both frames are time × asset and annualised.  The axes are logarithmic, and shared by all
+    panels but those of the assets in `stable`, which have a scale of their own.
     """
     rows = -(-volatility.shape[1] // columns)
-    figure, axes = style.figure(rows, columns, height=1.55 * rows, share=True, title=title)
+    figure, axes = style.figure(rows, columns, height=0.8 + 1.5 * rows, title=title)
+    both = pd.concat([volatility, benchmark])
+    calm = both.columns.isin(stable)
+    limits = {
+        group: (0.8 * part.min(axis=None), 1.25 * part.max(axis=None))
+        for group, part in ((False, both.loc[:, ~calm]), (True, both.loc[:, calm]))
+    }
     for ax, asset in zip(axes, volatility, strict=False):
         mark_events(ax, volatility.index)
         ax.plot(benchmark.index, benchmark[asset], color=style.CONTEXT, linewidth=0.8, zorder=2)
@@ -54,23 +66,25 @@ def paths(
             volatility.index, volatility[asset], color=style.colour(asset), linewidth=1.0, zorder=3
         )
         ax.set_yscale("log")
-        ax.set_title(asset, fontsize=9)
-        _percent_log(ax)
+        ax.set_ylim(limits[asset in stable])
+        ax.set_title(f"{asset} (own scale)" if asset in stable else asset, fontsize=9)
+        _percent_log(ax, ticks=[0.001, 0.01, 0.1, 1.0, 10.0] if asset in stable else None)
+        ax.set_xlim(volatility.index[0], volatility.index[-1])
         ax.xaxis.set_major_locator(mdates.YearLocator())
         ax.xaxis.set_major_formatter(mdates.DateFormatter("%Y"))
     for ax in axes[volatility.shape[1] :]:
         ax.set_visible(False)
     for ax in axes[max(volatility.shape[1] - columns, 0) : volatility.shape[1]]:
-        ax.tick_params(labelbottom=True)
-    spare = axes[-1]
-    if volatility.shape[1] < len(axes):
-        spare.set_visible(True)
-        spare.set_axis_off()
-        words = "coloured: forecast used\ngrey: exponential weights\nlines: " + ", ".join(EVENTS)
-        spare.text(0.0, 0.9, words.replace(", Terra", ",\nTerra"), fontsize=8, va="top")
-    figure.supylabel(
-        "volatility a year, √365 · σ of a day-long bar or its like (log scale)", fontsize=9
-    )
+        ax.set_xlabel("date")
+    keys = [
+        Line2D(
+            [], [], color=style.OKABE_ITO["blue"], label="forecast handed over (asset's colour)"
+        ),
+        Line2D([], [], color=style.CONTEXT, label="exponential weights"),
+        Line2D([], [], color="#BDBDBD", linewidth=0.7, label="in order: " + ", ".join(EVENTS)),
+    ]
+    figure.legend(handles=keys, loc="outside lower center", ncols=3)
+    figure.supylabel("volatility a year, percent of price (log scale)", fontsize=9)
     return figure
 
 
@@ -99,7 +113,7 @@ def now(table: pd.DataFrame, title: str) -> Figure:
             va="center",
         )
     ax.set_xscale("log")
-    _percent_log(ax, axis="x")
+    _percent_log(ax, axis="x", ticks=[0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0])
     ax.set_xlabel(
         "volatility a year for the next bar, with the interval of its parameters (log scale)"
     )
@@ -140,8 +154,8 @@ def differences(scores: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _percent_log(ax: Axes, axis: str = "y") -> None:
+def _percent_log(ax: Axes, axis: str = "y", ticks: list[float] | None = None) -> None:
     line = getattr(ax, f"{axis}axis")
-    line.set_major_locator(FixedLocator([0.001, 0.01, 0.1, 0.2, 0.5, 1.0, 2.0, 10.0, 100.0]))
-    line.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:,.3g} %"))
-    line.set_minor_formatter(NullFormatter())
+    line.set_major_locator(FixedLocator(ticks or [0.2, 1.0, 5.0, 20.0, 100.0]))
+    line.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:,.10g} %"))
+    line.set_minor_locator(NullLocator())

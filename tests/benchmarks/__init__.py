@@ -1,0 +1,1 @@
+"""Speed against peers, each pair in the same run: `make bench`."""

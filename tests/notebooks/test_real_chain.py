@@ -1,0 +1,148 @@
+"""The whole chain on the bundled prices: it runs, it repeats itself, and bad data cannot hurt it."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from xcoll.workbook import artifacts, cli, fingerprint, project, publish
+
+pytestmark = pytest.mark.chain
+ROOT = Path(__file__).parents[2]
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Hash of every file of a report but its manifest, the only one with a clock in it."""
+    found = fingerprint.tree(folder)
+    found.pop("manifest.json")
+    return found
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The chain, run from nothing on the bundled prices."""
+    reports = tmp_path_factory.mktemp("real") / "reports"
+    assert cli.main(["run", "--reports", str(reports), "--jobs", "2"]) == 0
+    return reports / "default"
+
+
+def test_every_page_is_there_and_stands_alone(report):
+    chain = project.find(ROOT).chain
+    assert {path.stem for path in report.glob("*.html")} == {"index", *chain.steps}
+    for page in report.glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r"""(?:src|href)\s*=\s*["']?\s*(?:https?:)?//""", text)
+        assert not loaded, page.name
+        assert "Traceback" not in text
+        assert not re.search(r" at 0x[0-9a-f]{6,}", text), page.name
+        if page.stem != "index":
+            assert "data:image/png;base64," in text, f"{page.name} shows no figure"
+            assert "<details" in text
+    described = publish.manifest(report)
+    assert publish.intact(report, described)
+    assert described["stale"] == []
+
+
+def test_every_artifact_has_its_declared_form(report, tmp_path):
+    for step in project.find(ROOT).chain.steps.values():
+        for name, declared in step.artifacts.items():
+            content = artifacts.read(report / "artifacts" / step.name / f"{name}{declared.suffix}")
+            copy = artifacts.write(tmp_path, name, declared, content)
+            here = fingerprint.file(report / "artifacts" / step.name / f"{name}{declared.suffix}")
+            assert fingerprint.file(copy) == here, name
+
+
+def test_one_job_gives_the_same_bytes_as_two(report, tmp_path):
+    assert cli.main(["run", "--reports", str(tmp_path), "--jobs", "1"]) == 0
+    assert hashes(tmp_path / "default") == hashes(report)
+
+
+def test_recommended_parameters_are_consistent(report):
+    table = pd.read_parquet(report / "artifacts" / "05_haircuts" / "parameters.parquet")
+    assert len(table) > 20
+    assert (table["threshold"] * (1 + table["bonus"]) < 1).all()
+    assert (table["ltv"] <= table["threshold"]).all()
+    assert table["haircut"].between(0, 1).all()
+    assert (table["threshold_low"] <= table["threshold"]).all()
+    assert (table["threshold"] <= table["threshold_high"]).all()
+
+
+def test_the_waterfall_sums_to_the_haircut(report):
+    waterfall = pd.read_parquet(report / "artifacts" / "05_haircuts" / "waterfall.parquet")
+    parameters = pd.read_parquet(report / "artifacts" / "05_haircuts" / "parameters.parquet")
+    total = waterfall.groupby(["asset", "horizon"])["share"].sum()
+    haircut = parameters.set_index(["asset", "horizon"])["haircut"]
+    both = pd.concat([total, haircut], axis=1, join="inner")
+    assert len(both) > 10
+    pd.testing.assert_series_equal(both["share"], both["haircut"], check_names=False, atol=1e-12)
+
+
+FAULTS = {
+    "empty": (lambda text: "", "empty"),
+    "text": (lambda text: text.replace("7200.17431640625", "much"), "much"),
+    "zero": (lambda text: text.replace("7200.17431640625", "0"), "BTC"),
+    "negative": (lambda text: text.replace("7200.17431640625", "-1"), "BTC"),
+    "infinite": (lambda text: text.replace("7200.17431640625", "inf"), "BTC"),
+    "duplicate": (lambda text: text + text.splitlines()[-1] + "\n", "2023-12-31"),
+    "unsorted": (
+        lambda text: "\n".join([text.splitlines()[0], *reversed(text.splitlines()[1:])]) + "\n",
+        "order",
+    ),
+    "zones": (
+        lambda text: text.replace("2020-01-02;", "2020-01-02T00:00+02:00;").replace(
+            "2020-01-03;", "2020-01-03T00:00+00:00;"
+        ),
+        "zone",
+    ),
+    "column": (lambda text: text.replace("ETH-USD", "ETHUSD", 1), "ETH"),
+    "few": (lambda text: "\n".join(text.splitlines()[:40]) + "\n", "AVAX"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_bad_prices_stop_with_a_word_and_leave_the_report(report, tmp_path, capsys, fault):
+    spoil, word = FAULTS[fault]
+    path = tmp_path / "spoilt.csv"
+    path.write_text(spoil((ROOT / "data" / "crypto_prices.csv").read_text()))
+    before = hashes(report)
+    reports = report.parent
+    assert cli.main(["run", "--reports", str(reports), "-p", f"prices_file={path}"]) == 1
+    said = capsys.readouterr().err
+    block = said[said.index("xcoll: ") :].strip().splitlines()
+    assert len(block) == 6
+    assert block[0].startswith("xcoll: 01_market_data failed")
+    assert "DataError" in block[1]
+    assert "spoilt.csv" in block[1]
+    assert word in block[1]
+    assert hashes(report) == before
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("confidence=99", "did you mean 0.99"),
+        ("confidence=1.0", "in (0, 1)"),
+        ("confidnce=0.99", "did you mean 'confidence'"),
+        ("seed=one", "must be int"),
+        ("prices_file=nowhere.csv", "is not a file"),
+    ],
+)
+def test_bad_parameters_stop_before_anything_runs(report, capsys, setting, words):
+    before = hashes(report)
+    assert cli.main(["run", "--reports", str(report.parent), "-p", setting]) in (1, 2)
+    said = capsys.readouterr().err
+    assert words in said
+    assert "done" not in said
+    assert hashes(report) == before
+
+
+def test_a_confidence_from_the_command_line_reaches_the_haircuts(report, tmp_path):
+    shutil.copytree(report.parent / ".steps", tmp_path / ".steps")
+    arguments = ["--until", "05", "-p", "participation=0.05"]
+    assert cli.main(["run", "--reports", str(tmp_path), *arguments]) == 0
+    steps = publish.manifest(tmp_path / "default")["steps"]
+    old = publish.manifest(report)["steps"]
+    assert steps["04_tail_risk"]["key"] == old["04_tail_risk"]["key"]
+    assert steps["05_haircuts"]["artifacts"] != old["05_haircuts"]["artifacts"]

@@ -1,0 +1,143 @@
+"""Thresholds LT_ij against a debt that moves: the ratio of the two prices is what is calibrated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from xcoll.collateral import thresholds
+from xcoll.estimators import excursion, tail, volatility
+from xcoll.market.returns import log_returns
+
+__all__ = ["History", "debt_pairs", "market_parts", "ratio_shortfall"]
+
+
+@dataclass(frozen=True)
+class History:
+    """Prices as far as they are known.
+
+    Attributes
+    ----------
+    close, low, high : DataFrame
+        time × asset prices, NaN where unknown; lows and highs of the donor at least.
+    sigma : DataFrame
+        time × asset forecast volatility of the next bar.
+    donor : str
+        Asset that lends its lows and highs.
+    pegged : sequence of str
+        Assets with a peg.
+    """
+
+    close: pd.DataFrame
+    low: pd.DataFrame
+    high: pd.DataFrame
+    sigma: pd.DataFrame
+    donor: str
+    pegged: Sequence[str]
+
+    @property
+    def falls(self) -> excursion.Donor:
+        """What the donor lends."""
+        return self._lent(self.close, self.low)
+
+    @property
+    def rises(self) -> excursion.Donor:
+        """Its mirror, the falls of the inverse price: what a debt that rises does."""
+        return self._lent(1.0 / self.close, 1.0 / self.high)
+
+    def _lent(self, close: pd.DataFrame, low: pd.DataFrame) -> excursion.Donor:
+        name = self.donor
+        returns = log_returns(close[[name]])[name]
+        known = excursion.log_low(low[[name]], close[[name]])[name]
+        return excursion.Donor(name, returns, self.sigma[name], known)
+
+
+def ratio_shortfall(
+    history: History, debt: str, bars: int, confidence: float, rng: np.random.Generator
+) -> pd.Series:
+    """ES over all bars of the close-out loss of each collateral in units of a debt, ``P_i / P_j``.
+
+    The ratio's low inside a bar is modelled: the donor's excess in units of the ratio's own EWMA
+    volatility, matched draws corrected.  A pegged collateral loses against the debt when the debt
+    rises, so it takes the donor's rises.
+
+    Parameters
+    ----------
+    history : History
+        Prices of the collaterals, the debt among them.
+    debt : str
+        Asset owed.
+    bars : int
+        Horizon.
+    confidence : float
+        Level of the ES.
+    rng : Generator
+        Source of the matched draws.
+
+    Returns
+    -------
+    Series
+        By collateral, without the debt itself.
+    """
+    returns = log_returns(history.close)
+    ratio = returns.sub(returns[debt], axis=0).drop(columns=debt)
+    sigma = volatility.ewma(ratio)
+    still = ratio.columns.isin(list(history.pegged))
+    low = [
+        excursion.corrected(
+            excursion.excursions(ratio.loc[:, side], sigma.loc[:, side], None, donor, rng=rng)
+        )
+        for donor, side in ((history.falls, ~still), (history.rises, still))
+    ]
+    losses = tail.close_out_losses(ratio, pd.concat(low, axis=1)[ratio.columns], bars)
+    return losses.apply(lambda loss: tail.historical(loss.dropna(), confidence).es)
+
+
+def market_parts(
+    history: History,
+    debts: Sequence[str],
+    share: pd.Series,
+    bars: int,
+    confidence: float,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """`ratio_shortfall` of every debt, times each collateral's intraday `share`; one stream a debt.
+
+    Returns
+    -------
+    DataFrame
+        collateral × debt; NaN where both are the same.
+    """
+    streams = rng.spawn(len(debts))
+    found = {
+        debt: share * ratio_shortfall(history, debt, bars, confidence, stream)
+        for debt, stream in zip(debts, streams, strict=True)
+    }
+    return pd.DataFrame(found, index=history.close.columns)
+
+
+def debt_pairs(market: pd.DataFrame, other: pd.DataFrame, bonus: pd.Series) -> pd.DataFrame:
+    """Thresholds LT_ij of collateral i against debt j, where both feeds may be stale.
+
+    Parameters
+    ----------
+    market : DataFrame
+        collateral × debt: market part of the ratio of their prices; NaN where both are the same.
+    other : DataFrame
+        Parts besides the market, by asset.
+    bonus : Series
+        LB by asset.
+
+    Returns
+    -------
+    DataFrame
+        On the shape of `market`, unrounded; NaN stays.
+    """
+    found = {}
+    for debt in market:
+        part = market[debt].dropna()
+        parts = other.loc[part.index]
+        stale = 1.0 - (1.0 - parts["oracle"]) * (1.0 - other.loc[debt, "oracle"])
+        found[debt] = thresholds.threshold(parts.assign(market=part, oracle=stale), bonus)
+    return pd.DataFrame(found, index=market.index).rename_axis("asset")

@@ -1,0 +1,143 @@
+"""Volatility forecasts of several models side by side: one to hand over, and how each was made."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from xcoll.errors import EstimationError
+from xcoll.estimators import volatility
+from xcoll.estimators.volatility import WalkForward
+
+__all__ = ["convergence", "current", "long", "means", "parameters", "record", "spliced"]
+
+
+def spliced(
+    forecasts: Mapping[str, pd.DataFrame], default: str, fallback: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The `default` model where it has a forecast, `fallback` where it has none yet.
+
+    Parameters
+    ----------
+    forecasts : mapping
+        Model to σ, time × asset, stamped t for the bar after t.
+
+    Returns
+    -------
+    DataFrame
+        σ, time × asset.
+    DataFrame
+        Which model stands where: asset, source, start, end, in order of start.
+    """
+    chosen, other = forecasts[default], forecasts[fallback]
+    sigma = chosen.fillna(other)
+    known = [(default, chosen.notna()), (fallback, sigma.notna() & chosen.isna())]
+    rows = [
+        [asset, model, here.index[here[asset]][0], here.index[here[asset]][-1]]
+        for asset in sigma
+        for model, here in known
+        if here[asset].any()
+    ]
+    sources = pd.DataFrame(rows, columns=["asset", "source", "start", "end"])
+    sources = sources.astype({"asset": "str", "source": "str"})
+    return sigma, sources.sort_values(["start", "asset"], ignore_index=True)
+
+
+def long(forecasts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """All forecasts as rows: time, asset, model, volatility; missing ones are left out."""
+    parts = [
+        frame.rename_axis("time")
+        .reset_index()
+        .melt("time", var_name="asset", value_name="volatility")
+        .assign(model=model)
+        for model, frame in forecasts.items()
+    ]
+    together = pd.concat(parts).dropna()[["time", "asset", "model", "volatility"]]
+    return together.astype({"asset": "str", "model": "str"}).reset_index(drop=True)
+
+
+def means(walks: Mapping[str, WalkForward], default: str, sigma: pd.DataFrame) -> pd.DataFrame:
+    """Mean forecast that belongs to a spliced `sigma`: the `default` model's, 0 where it has none.
+
+    time × asset like `sigma`, NaN where that is; all 0 where `default` is no walk-forward.
+    """
+    mean = walks[default].mean if default in walks else 0.0 * sigma
+    return mean.reindex_like(sigma).fillna(0.0).where(sigma.notna())
+
+
+def record(walks: Mapping[str, WalkForward]) -> pd.DataFrame:
+    """How every refit of every model ended: time, asset, model and the rest of their records."""
+    return _together(walks, "record", "message")
+
+
+def parameters(walks: Mapping[str, WalkForward]) -> pd.DataFrame:
+    """Every parameter of every refit that converged: time, asset, model, parameter, value."""
+    return _together(walks, "params", "parameter")
+
+
+def convergence(record: pd.DataFrame) -> pd.DataFrame:
+    """Refits of each asset over all models, those on the bound most often first.
+
+    Returns
+    -------
+    DataFrame
+        asset, fits, and the shares that converged, that ended on the persistence bound, and that
+        were tried again from a cold start.
+    """
+    counted = record.assign(again=record["message"].str.contains("cold start"))
+    shares = counted.groupby("asset", sort=False).agg(
+        fits=("converged", "size"),
+        converged=("converged", "mean"),
+        on_bound=("on_bound", "mean"),
+        cold_start=("again", "mean"),
+    )
+    return shares.sort_values("on_bound", ascending=False, kind="stable").reset_index()
+
+
+def current(
+    returns: pd.DataFrame, window: int, confidence: float = 0.9, errors: str = "t"
+) -> pd.DataFrame:
+    """Fresh GARCH fit of the last `window` bars of each asset that is still listed.
+
+    Parameters
+    ----------
+    returns : DataFrame
+        time × asset.
+
+    Returns
+    -------
+    DataFrame
+        asset, volatility (σ of the next bar), low, high (its interval), persistence (α + β),
+        persistence_error (robust), on_bound, converged; the most volatile first.
+
+    Raises
+    ------
+    EstimationError
+        No asset has a return in the last bar, or one of them cannot be fitted.
+    """
+    rows = []
+    for asset in returns.columns[returns.iloc[-1].notna()]:
+        fit = volatility.fit(returns[asset].dropna().tail(window), errors=errors)
+        low, high = fit.interval(confidence)
+        pair = ["alpha", "beta"]
+        variance = float(fit.covariance["robust"].loc[pair, pair].to_numpy().sum())
+        error = np.sqrt(variance) if variance >= 0.0 else np.nan
+        persistence = float(fit.params[pair].sum())
+        rows.append([asset, fit.volatility.iloc[-1], low, high, persistence, error])
+        rows[-1] += [fit.on_bound, fit.converged]
+    if not rows:
+        raise EstimationError("no asset has a return in the last bar; nothing is current")
+    columns = ["asset", "volatility", "low", "high", "persistence", "persistence_error"]
+    table = pd.DataFrame(rows, columns=[*columns, "on_bound", "converged"])
+    return table.astype({"asset": "str"}).sort_values(
+        "volatility", ascending=False, ignore_index=True
+    )
+
+
+def _together(walks: Mapping[str, WalkForward], part: str, text: str) -> pd.DataFrame:
+    frames = [getattr(walk, part).assign(model=model) for model, walk in walks.items()]
+    together = pd.concat(frames, ignore_index=True)
+    rest = [column for column in together if column not in ("time", "asset", "model")]
+    return together[["time", "asset", "model", *rest]].astype(
+        {"asset": "str", "model": "str", text: "str"}
+    )

@@ -1,0 +1,193 @@
+"""Which thresholds: capital efficiency against bad debt, and a choice that history did not flatter.
+
+The sweep scales the buffer of every threshold, ``1 − LT_i(λ) = λ·(1 − LT_i)``: λ 1 is the given
+set, under 1 is looser.  The ratio of LTV to threshold stays, and borrowers draw against the
+thresholds in force.  Settings with LT·(1 + LB) ≥ 1 or LTV > LT are shown and never chosen.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from xcoll import checks
+from xcoll.collateral.accounts import Draws, Shape
+from xcoll.collateral.thresholds import RiskParameters
+from xcoll.errors import EstimationError, ParameterError
+from xcoll.liquidation.cohorts import run
+from xcoll.liquidation.outcomes import expected_shortfall
+from xcoll.liquidation.replay import Conduct
+
+__all__ = ["choose", "holdout", "pareto", "points", "scaled", "sweep"]
+
+MEANS = [
+    "capital_efficiency",
+    "threshold",
+    "bad_debt",
+    "penalty",
+    "premature",
+    "premature_debt",
+    "insufficient",
+]
+
+
+def scaled(parameters: RiskParameters, factor: float) -> RiskParameters:
+    """`parameters` with every buffer ``1 − LT`` multiplied by `factor`; zero thresholds stay zero.
+
+    Raises
+    ------
+    ParameterError
+        `factor` is not positive, or lowers a threshold to zero or under.
+    """
+    given = parameters.frame["threshold"]
+    moved = (1 - checks.positive("factor", factor) * (1 - given)).where(given > 0, 0.0)
+    gone = moved[(given > 0) & (moved <= 0)]
+    if not gone.empty:
+        raise ParameterError(
+            f"a buffer of {factor:g} times today's leaves {gone.index[0]} without a threshold; "
+            "take a smaller factor"
+        )
+    return parameters.with_thresholds(moved)
+
+
+def sweep(
+    factors: Sequence[float],
+    close: pd.DataFrame,
+    low: pd.DataFrame,
+    calendar: pd.DataFrame,
+    draws: Draws,
+    shape: Shape,
+    parameters: RiskParameters,
+    conduct: Conduct | None = None,
+    window: str | pd.Timedelta = "30D",
+    universe: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Outcomes of every cohort at every setting; arguments as of `cohorts.run`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``factor`` and ``consistent`` (no setting that may not be recommended) before those
+        of `Cohorts.outcomes`.
+
+    Raises
+    ------
+    ParameterError
+        No factor, or one twice.
+    """
+    if not len(factors) or len(set(factors)) < len(factors):
+        raise ParameterError(f"factors are {list(factors)}; give distinct numbers above zero")
+    parts = []
+    for factor in factors:
+        setting = scaled(parameters, factor)
+        made = run(close, low, calendar, draws, shape, setting, conduct, window, universe)
+        made.outcomes.insert(0, "factor", factor)
+        made.outcomes.insert(1, "consistent", not setting.faults)
+        parts.append(made.outcomes)
+    return pd.concat(parts, ignore_index=True)
+
+
+def points(swept: pd.DataFrame, confidence: float = 0.95, by: str = "factor") -> pd.DataFrame:
+    """One point a setting, over the cohorts in `swept`.
+
+    Parameters
+    ----------
+    swept : outcomes of cohorts with the columns `by` and ``consistent`` (absent: all are).
+    confidence : level of the expected shortfall over cohorts.
+
+    Returns
+    -------
+    DataFrame
+        Index `by`, ascending.  Means over cohorts of ``capital_efficiency``, ``threshold``,
+        ``bad_debt`` (realised and still under water, a share of the debt), ``penalty``,
+        ``premature``, ``premature_debt``, ``insufficient``; ``bad_debt_es`` and ``trough_es``: the
+        mean of the worst ``1 − confidence`` of the cohorts; ``consistent``.
+    """
+    groups = swept.groupby(by, sort=True)
+    table = groups[MEANS].mean()
+    for name, column in (("bad_debt_es", "bad_debt"), ("trough_es", "trough")):
+        table[name] = groups[column].agg(lambda x: expected_shortfall(x.to_numpy(), confidence))
+    table["consistent"] = groups["consistent"].all() if "consistent" in swept else True
+    return table
+
+
+def pareto(
+    table: pd.DataFrame, gain: str = "capital_efficiency", cost: str = "bad_debt_es"
+) -> pd.Series:
+    """Points that no other beats: none has as much `gain` at less `cost`, or more at as little."""
+    gains, costs = table[gain].to_numpy(), table[cost].to_numpy()
+    better = (gains >= gains[:, None]) & (costs <= costs[:, None])
+    strictly = (gains > gains[:, None]) | (costs < costs[:, None])
+    return pd.Series(~(better & strictly).any(axis=1), index=table.index, name="pareto")
+
+
+def choose(table: pd.DataFrame, budget: float, cost: str = "bad_debt_es") -> float:
+    """Factor of the highest capital efficiency whose `cost` is within `budget`.
+
+    Only consistent settings count.
+
+    Raises
+    ------
+    EstimationError
+        No setting keeps within the budget.
+    """
+    checks.at_least("budget", budget, 0.0)
+    allowed = table[table["consistent"] & (table[cost] <= budget)]
+    if allowed.empty:
+        raise EstimationError(
+            f"no consistent setting keeps {cost} within {budget:g}; the least is "
+            f"{table[cost].min():.6g}: widen the budget or sweep larger factors"
+        )
+    return float(allowed["capital_efficiency"].idxmax())
+
+
+def holdout(
+    swept: pd.DataFrame,
+    budget: float,
+    window: str | pd.Timedelta = "30D",
+    confidence: float = 0.95,
+    cost: str = "bad_debt_es",
+) -> pd.DataFrame:
+    """Choose on one half of the cohorts, judge on the other, and the reverse.
+
+    Cohorts of the first half whose window reaches into the second belong to neither.
+
+    Returns
+    -------
+    DataFrame
+        Two rows: ``chosen_on``, ``judged_on`` ("first half", "second half"), ``start`` and ``end``
+        of the openings chosen on, ``factor``, ``efficiency``, `cost` ``in_sample`` and
+        ``out_of_sample``, ``optimism`` (out less in), ``within_budget`` (out of sample), and
+        ``hindsight``: the factor that the judging half itself would have chosen.
+    """
+    starts = np.sort(swept["start"].unique())
+    split = pd.Timestamp(starts[len(starts) // 2])
+    halves = {
+        "first half": swept[swept["start"] + checks.duration("window", window) < split],
+        "second half": swept[swept["start"] >= split],
+    }
+    tables = {}
+    for name, half in halves.items():
+        if half.empty:
+            raise EstimationError(f"the {name} of the cohorts is empty; give a longer history")
+        tables[name] = points(half, confidence)
+    rows = []
+    for chosen_on, judged_on in (("first half", "second half"), ("second half", "first half")):
+        factor = choose(tables[chosen_on], budget, cost)
+        inside, outside = (float(tables[name].loc[factor, cost]) for name in (chosen_on, judged_on))
+        rows.append(
+            {
+                "chosen_on": chosen_on,
+                "judged_on": judged_on,
+                "start": halves[chosen_on]["start"].min(),
+                "end": halves[chosen_on]["start"].max(),
+                "factor": factor,
+                "efficiency": float(tables[chosen_on].loc[factor, "capital_efficiency"]),
+                "in_sample": inside,
+                "out_of_sample": outside,
+                "optimism": outside - inside,
+                "within_budget": outside <= budget,
+                "hindsight": choose(tables[judged_on], budget, cost),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,236 @@
+"""Figures of the liquidation backtest: losses by cohort, choices of the low, premature against
+insufficient, and the frontier.  Every book behind them is synthetic, and each figure says so.
+"""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from xcoll.workbook.plots import style
+
+__all__ = ["excursions", "frontier", "losses", "trade_off"]
+
+SYNTHETIC = "synthetic books, modelled lows, unlimited keepers"
+FILLS = {"breach": "at the breach", "path": "on the path", "low": "at the low"}
+
+
+def losses(bad_debt: pd.DataFrame, repaid: pd.Series, crises: pd.Series, title: str) -> Figure:
+    """Debt repaid by liquidations and bad debt, by the date on which a cohort opens.
+
+    Parameters
+    ----------
+    bad_debt : cohort opening × fill ("breach", "path", "low"), share of the debt.
+    repaid : by cohort opening, share of the debt.
+    crises : name → date; drawn as vertical lines.
+    """
+    figure, (top, bottom) = style.figure(2, height=5.4, title=title)
+    top.fill_between(repaid.index, repaid, step="post", color=style.OKABE_ITO["sky"], alpha=0.6)
+    top.set_ylabel("debt repaid by\nliquidations, % of debt")
+    top.set_ylim(0, 1.12 * repaid.max() if repaid.max() else 1)
+    style.percent(top.yaxis)
+    for fill, colour in (("low", style.CONTEXT), ("path", style.ACCENT)):
+        bottom.step(
+            bad_debt.index, 1e4 * bad_debt[fill], where="post", color=colour, label=FILLS[fill]
+        )
+    bottom.fill_between(
+        bad_debt.index,
+        1e4 * bad_debt["breach"],
+        1e4 * bad_debt["low"],
+        step="post",
+        color=style.CONTEXT,
+        alpha=0.25,
+        label="between the bounds",
+    )
+    _basis_points(bottom)
+    bottom.set_ylabel("bad debt, basis points\nof debt (symmetric log)")
+    bottom.set_xlabel("opening of the cohort, which then runs its window (UTC)")
+    bottom.legend(loc="upper right", ncols=3, title="accounts served", title_fontsize=8)
+    for ax in (top, bottom):
+        ax.set_xlim(bad_debt.index[0], bad_debt.index[-1])
+        style.dates(ax.xaxis)
+        for date in crises:
+            ax.axvline(date, color="black", linewidth=0.8, linestyle=":")
+    for name, date in crises.items():
+        if bad_debt.index[0] <= date <= bad_debt.index[-1]:
+            top.annotate(
+                name,
+                (date, 1.0),
+                (-3, -2),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                fontsize=7.5,
+                rotation=90,
+                ha="right",
+                va="top",
+            )
+    _remark(figure, SYNTHETIC)
+    return figure
+
+
+def excursions(table: pd.DataFrame, chosen: str, title: str) -> Figure:
+    """Bad debt under each way of knowing the low inside the bar.
+
+    `table` is choice × ("path", "low"): expected shortfall over cohorts, share of the debt.
+    """
+    wide = table.sort_values("path", kind="stable")
+    figure, (ax,) = style.figure(height=1.5 + 0.4 * len(wide), title=title)
+    ax.hlines(wide.index, 1e4 * wide["path"], 1e4 * wide["low"], color="#D9D9D9", linewidth=2)
+    hues = [style.ACCENT if choice == chosen else style.CONTEXT for choice in wide.index]
+    ax.scatter(1e4 * wide["path"], wide.index, color=hues, s=40, zorder=3, label="on the path")
+    ax.scatter(
+        1e4 * wide["low"], wide.index, color=hues, s=40, marker="<", zorder=3, label="at the low"
+    )
+    ax.set_xscale("symlog", linthresh=1)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set_xlim(left=0)
+    ax.set_xlabel("bad debt of the worst cohorts, basis points of debt (symmetric log)")
+    ax.set_ylabel("low inside the bar")
+    ax.grid(visible=False, axis="y")
+    legend = ax.legend(loc="lower right", title="accounts served", title_fontsize=8)
+    for handle in legend.legend_handles:
+        handle.set_color(style.CONTEXT)
+    _remark(figure, SYNTHETIC)
+    return figure
+
+
+def trade_off(points: pd.DataFrame, chosen: float, title: str) -> Figure:
+    """Premature and insufficient closures over the threshold.
+
+    `points` is by factor with ``threshold`` (average of the book), ``premature`` and
+    ``insufficient`` (shares of borrowers), and the same by value: ``premature_debt`` and
+    ``bad_debt`` (shares of the debt).
+    """
+    rows = points.sort_values("threshold")
+    figure, (left, right) = style.figure(1, 2, height=3.7, title=title)
+    for ax, names, ylabel in (
+        (left, ("premature", "insufficient"), "borrowers, percent"),
+        (right, ("premature_debt", "bad_debt"), "percent of debt"),
+    ):
+        early, late = names
+        ax.plot(rows["threshold"], rows[early], marker="o", ms=4, color=style.OKABE_ITO["blue"])
+        ax.plot(rows["threshold"], rows[late], marker="s", ms=4, color=style.ACCENT)
+        ax.axvline(points.loc[chosen, "threshold"], color="black", linewidth=0.8, linestyle=":")
+        ax.set_ylim(bottom=-0.03 * rows[list(names)].max(axis=None))
+        ax.set_xlabel("average threshold of the book, percent")
+        ax.set_ylabel(ylabel)
+        style.percent(ax.xaxis)
+        style.percent(ax.yaxis, 0 if rows[list(names)].max(axis=None) > 0.05 else 1)
+    middle = rows.iloc[len(rows) // 3]
+    for ax, name, text, colour in (
+        (left, "premature", "closed too early", style.OKABE_ITO["blue"]),
+        (left, "insufficient", "closed too late", style.ACCENT),
+        (right, "premature_debt", "repaid too early", style.OKABE_ITO["blue"]),
+        (right, "bad_debt", "lost: bad debt", style.ACCENT),
+    ):
+        ax.annotate(
+            text,
+            (middle["threshold"], middle[name]),
+            (0, 6),
+            textcoords="offset points",
+            color=colour,
+            fontsize=8,
+            ha="center",
+            va="bottom",
+        )
+    left.annotate(
+        "chosen",
+        (points.loc[chosen, "threshold"], 0.5),
+        (-3, 0),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        rotation=90,
+        fontsize=8,
+        ha="right",
+        va="center",
+    )
+    _remark(figure, SYNTHETIC)
+    return figure
+
+
+def frontier(
+    path: pd.DataFrame, low: pd.DataFrame, chosen: float, budget: float, title: str
+) -> Figure:
+    """Capital efficiency against the bad debt of the worst cohorts.
+
+    `path` and `low` are by factor with ``capital_efficiency``, ``bad_debt_es``, ``consistent`` and,
+    in `path`, ``pareto``; `low` is the bound with every account served at its bar's low.
+    """
+    figure, (ax,) = style.figure(height=4.4, title=title)
+    ax.axvspan(0, 1e4 * budget, color=style.OKABE_ITO["green"], alpha=0.08)
+    ax.plot(
+        1e4 * low["bad_debt_es"],
+        low["capital_efficiency"],
+        color=style.CONTEXT,
+        marker="<",
+        ms=5,
+        linestyle=":",
+        label="bound: served at the low",
+    )
+    ax.plot(
+        1e4 * path["bad_debt_es"],
+        path["capital_efficiency"],
+        color=style.OKABE_ITO["blue"],
+        label="served on the path",
+    )
+    for consistent, face in ((True, style.OKABE_ITO["blue"]), (False, "white")):
+        rows = path[path["consistent"] == consistent]
+        ax.scatter(
+            1e4 * rows["bad_debt_es"],
+            rows["capital_efficiency"],
+            facecolor=face,
+            edgecolor=style.OKABE_ITO["blue"],
+            s=36,
+            zorder=3,
+            label=None if consistent else "may not be recommended: LT·(1 + LB) ≥ 1",
+        )
+    for factor, row in path.iterrows():
+        ax.annotate(
+            f"{factor:g}",
+            (1e4 * row["bad_debt_es"], row["capital_efficiency"]),
+            (7, -3),
+            textcoords="offset points",
+            fontsize=7.5,
+            color="#595959",
+        )
+    point = path.loc[chosen]
+    ax.scatter(
+        1e4 * point["bad_debt_es"],
+        point["capital_efficiency"],
+        s=130,
+        facecolor="none",
+        edgecolor=style.ACCENT,
+        linewidth=2,
+        zorder=4,
+        label="chosen",
+    )
+    _basis_points(ax, axis="x")
+    ax.set_xlim(left=-0.15)
+    ax.set_xlabel(
+        "bad debt of the worst cohorts (expected shortfall), basis points of debt (symmetric log)"
+    )
+    ax.set_ylabel("capital efficiency: borrowing\npower, % of collateral")
+    style.percent(ax.yaxis)
+    ax.annotate(
+        "within the\nbudget",
+        (0.0, 0.03),
+        (6, 0),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        fontsize=7.5,
+        color=style.OKABE_ITO["green"],
+    )
+    ax.legend(loc="lower right")
+    _remark(figure, f"numbers: buffer as a multiple of the given one; {SYNTHETIC}")
+    return figure
+
+
+def _basis_points(ax: Axes, axis: str = "y") -> None:
+    """Symmetric log scale, linear under one basis point, with plain numbers."""
+    getattr(ax, f"set_{axis}scale")("symlog", linthresh=1)
+    getattr(ax, f"set_{axis}lim")(**{"bottom" if axis == "y" else "left": 0})
+    getattr(ax, f"{axis}axis").set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _remark(figure: Figure, text: str) -> None:
+    figure.supxlabel(text, x=0.99, ha="right", fontsize=7.5, style="italic", color="#595959")

@@ -1,0 +1,296 @@
+"""Figures of tail risk: forecasts against losses, coverage, excursion choices, close-out loss.
+
+Each title is the figure's answer, made from the table that is drawn.
+"""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from scipy.stats import binom
+
+from xcoll.estimators.shortfall import Trigger
+from xcoll.workbook.plots import style
+from xcoll.workbook.tables import percent
+
+__all__ = ["after_fall", "against_truth", "close_out", "coverage", "exceedances", "excursions"]
+
+# Columns that a page has room for, and their formats.
+TESTS = {
+    "asset": "text",
+    "method": "text",
+    "n": "whole",
+    "exceedances": "whole",
+    "kupiec_p": "number",
+    "kupiec_mc": "number",
+    "independence_mc": "number",
+    "conditional_mc": "number",
+    "first_failure_p": "number",
+    "fz0": "number",
+    "traffic_light": "text",
+}
+CLOSE_OUT = {
+    "asset": "text",
+    "es": "percent",
+    "es_low": "percent",
+    "es_high": "percent",
+    "es_raw": "percent",
+    "es_trigger": "percent",
+    "matched_share": "percent",
+    "beyond": "significant",
+    "confidence_used": "percent",
+    "method": "text",
+}
+METHODS = {"historical": style.OKABE_ITO["sky"], "fhs": style.OKABE_ITO["blue"]}
+CHOICES = {
+    "close": ("s", style.CONTEXT),
+    "bridge": ("^", style.OKABE_ITO["sky"]),
+    "matched": ("D", style.OKABE_ITO["orange"]),
+    "donor": ("o", style.OKABE_ITO["blue"]),
+    "donor, corrected": ("o", style.ACCENT),
+    "matched, corrected": ("D", style.ACCENT),
+}
+HORIZONS = {"1h": "v", "4h": "s", "24h": "o"}
+
+
+def exceedances(forecasts: pd.DataFrame, assets: list[str]) -> Figure:
+    """Realised losses, the VaR of each method, and the losses above the best method's VaR.
+
+    `forecasts` is long (time, asset, method, var, realised) at one level, loss and horizon, its
+    first method the one whose exceedances are marked.
+    """
+    methods = list(dict.fromkeys(forecasts["method"]))
+    share = {}
+    for method, rows in forecasts.groupby("method"):
+        known = rows.dropna(subset=["realised"])
+        share[method] = (known["realised"] > known["var"]).mean()
+    level = 1.0 - forecasts["confidence"].iloc[0]
+    said = " and ".join(f"{percent(share[method])} ({method})" for method in methods)
+    title = f"Losses exceed the VaR on {said} of all bars, where {percent(level)} is promised"
+    figure, axes = style.figure(
+        len(assets), height=0.6 + 1.55 * len(assets), share=True, title=title
+    )
+    for ax, asset in zip(axes, assets, strict=True):
+        rows = forecasts[forecasts["asset"] == asset]
+        var = rows.pivot_table(index="time", columns="method", values="var")
+        lost = rows.groupby("time")["realised"].first()
+        hit = lost > var[methods[0]]
+        ax.vlines(lost.index, 0.0, lost, color="#C9C9C9", linewidth=0.7)
+        for method in methods:
+            ax.plot(var.index, var[method], color=METHODS[method], linewidth=1.1, label=method)
+        ax.scatter(
+            lost.index[hit],
+            lost[hit],
+            color=style.ACCENT,
+            s=14,
+            zorder=4,
+            linewidths=0,
+            label=f"above the {methods[0]} VaR",
+        )
+        judged = (var[methods[0]].notna() & lost.notna()).sum()
+        ax.set_title(f"{asset}: {hit.sum()} of {judged:,} bars", fontsize=9)
+        style.percent(ax.yaxis)
+    axes[0].set_ylim(bottom=0.0)
+    axes[0].legend(ncols=3, loc="upper right")
+    style.dates(axes[-1].xaxis)
+    axes[-1].set_xlabel("bar at whose close the forecast was made")
+    figure.supylabel("loss to the lowest print (lows modelled), percent", fontsize=9)
+    return figure
+
+
+def coverage(table: pd.DataFrame) -> Figure:
+    """Share of bars above the VaR, one panel a loss, with the 95 % band of a true model.
+
+    `table` holds rows of `evaluation.coverage` at one level and horizon.
+    """
+    kinds = list(dict.fromkeys(table["loss"]))
+    rejections = (table["conditional_mc"] < 0.05).groupby(table["method"]).agg(["sum", "size"])
+    said = " and ".join(f"{k} of {n} times ({method})" for method, k, n in rejections.itertuples())
+    title = f"Conditional coverage is rejected {said}"
+    assets = list(dict.fromkeys(table["asset"]))[::-1]
+    figure, axes = style.figure(
+        1, len(kinds), height=1.5 + 0.25 * len(assets), share=True, title=title
+    )
+    for ax, kind in zip(axes, kinds, strict=True):
+        part = table[table["loss"] == kind]
+        level = 1.0 - part["confidence"].iloc[0]
+        for place, asset in enumerate(assets):
+            rows = part[part["asset"] == asset]
+            low, high = binom.ppf([0.025, 0.975], rows["n"].max(), level) / rows["n"].max()
+            ax.barh(place, high - low, left=low, height=0.75, color="#ECECEC", zorder=0)
+            for shift, (method, hue) in zip((0.16, -0.16), METHODS.items(), strict=True):
+                row = rows[rows["method"] == method]
+                rejected = (row["conditional_mc"] < 0.05).any()
+                ax.scatter(
+                    row["exceedances"] / row["n"],
+                    [place + shift] * len(row),
+                    marker="X" if rejected else "o",
+                    s=34 if rejected else 26,
+                    color=hue,
+                    linewidths=0,
+                    zorder=3,
+                )
+        ax.axvline(level, color="#4D4D4D", linewidth=0.9)
+        ax.set_title(
+            {"close_out": "close-out loss", "end": "end-of-horizon loss"}[kind], fontsize=9
+        )
+        ax.set_xlabel(f"bars above the {percent(1 - level)} VaR, percent")
+        style.percent(ax.xaxis, 1)
+        ax.set_xlim(left=0.0)
+        ax.grid(visible=False, axis="y")
+    axes[0].set_yticks(range(len(assets)), assets)
+    axes[0].set_ylabel("asset")
+    for method, hue in METHODS.items():
+        axes[0].scatter([], [], color=hue, s=26, label=method)
+    axes[0].scatter([], [], color="black", marker="X", s=34, label="rejected at 5 %")
+    handles, _ = axes[0].get_legend_handles_labels()
+    handles.append(Patch(color="#ECECEC", label="95 % band of a true model"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    style.note(axes[0], "lows modelled")
+    return figure
+
+
+def excursions(table: pd.DataFrame) -> Figure:
+    """ES of the close-out loss by asset and excursion choice, with bootstrap intervals.
+
+    `table`: asset, choice (a key of `CHOICES`), es, es_low, es_high.
+    """
+    order = table[table["choice"] == "donor"].sort_values("es", kind="stable")["asset"].tolist()
+    es = table.pivot_table(index="asset", columns="choice", values="es")
+    missed = 1.0 - es["close"] / es["donor, corrected"]
+    span = f"{percent(missed.min(), 0)} to {percent(missed.max(), 0)}"
+    title = f"Closes alone miss {span} of the loss that the donor finds"
+    figure, (ax,) = style.figure(height=1.2 + 0.42 * len(order), title=title)
+    choices = [choice for choice in CHOICES if choice in set(table["choice"])]
+    for step, choice in enumerate(choices):
+        marker, hue = CHOICES[choice]
+        rows = table[table["choice"] == choice].set_index("asset").loc[order]
+        y = np.arange(len(order)) + 0.17 * (step - (len(choices) - 1) / 2)
+        ax.hlines(y, rows["es_low"], rows["es_high"], color=hue, linewidth=1.3, alpha=0.55)
+        ax.scatter(
+            rows["es"], y, marker=marker, color=hue, s=22, linewidths=0, zorder=3, label=choice
+        )
+    ax.set_yticks(range(len(order)), order)
+    ax.set_ylabel("asset")
+    ax.set_xlabel("ES of the loss to the lowest print within a bar, percent (bars: 90 % interval)")
+    style.percent(ax.xaxis)
+    ax.set_xlim(left=0.0)
+    ax.grid(visible=False, axis="y")
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(handles[::-1], labels[::-1], loc="lower right", bbox_to_anchor=(1.0, 0.04))
+    style.note(ax, "every low but the donor's own is modelled")
+    return figure
+
+
+def against_truth(table: pd.DataFrame, asset: str) -> Figure:
+    """ES by excursion choice over the true ES, judged on each half, with intervals.
+
+    `table`: half, choice, ratio, low, high; the band is 0.90 to 1.10.
+    """
+    halves = list(dict.fromkeys(table["half"]))
+    mean = table.groupby("choice")["ratio"].mean()
+    title = (
+        f"On {asset} closes reach {percent(mean['close'], 0)} of the true loss, the bridge "
+        f"{percent(mean['bridge'], 0)}, matched draws {percent(mean['matched'], 0)}"
+    )
+    figure, axes = style.figure(1, len(halves), height=2.6, share=True, title=title)
+    choices = [choice for choice in CHOICES if choice in set(table["choice"])]
+    for ax, half in zip(axes, halves, strict=True):
+        rows = table[table["half"] == half].set_index("choice").loc[choices]
+        ax.axvspan(0.90, 1.10, color="#ECECEC", zorder=0)
+        ax.axvline(1.0, color="#4D4D4D", linewidth=0.9)
+        for place, (choice, row) in enumerate(rows.iterrows()):
+            marker, hue = CHOICES[choice]
+            ax.hlines(place, row["low"], row["high"], color=hue, linewidth=2.0, alpha=0.55)
+            ax.scatter(row["ratio"], place, marker=marker, color=hue, s=34, linewidths=0, zorder=3)
+        ax.set_title(half, fontsize=9)
+        ax.set_xlabel("ES over the true ES, ratio (bars: 90 % interval)")
+        ax.grid(visible=False, axis="y")
+    axes[0].set_yticks(range(len(choices)), choices)
+    axes[0].set_ylim(-1.0, len(choices) - 0.4)
+    level = table["confidence"].min()
+    style.note(axes[-1], f"ES {percent(level)} of the loss to the lowest print; draws modelled")
+    return figure
+
+
+def after_fall(losses: pd.DataFrame, fell: pd.DataFrame, trigger: Trigger) -> Figure:
+    """Survival functions of the losses of all bars and of bars after a fall, in units of σ.
+
+    `losses` and `fell` (booleans) are time × asset; the ES of `trigger` are drawn as lines.
+    """
+    sample, fall = losses.to_numpy(), fell.to_numpy()
+    every, after = sample[np.isfinite(sample)], sample[np.isfinite(sample) & fall]
+    marks = trigger.es_all, trigger.es_after
+    title = (
+        f"After a fall the ES {percent(trigger.confidence)} of the next bar is "
+        f"{trigger.multiplier:.2f} times that of all bars"
+    )
+    figure, (ax,) = style.figure(height=3.4, title=title)
+    looks = {"all bars": (every, style.CONTEXT), "after a fall": (after, style.ACCENT)}
+    for (label, (sample, hue)), mark in zip(looks.items(), marks, strict=True):
+        ordered = np.sort(sample)
+        share = 1.0 - np.arange(len(ordered)) / len(ordered)
+        ax.step(ordered, share, where="post", color=hue, label=f"{label} ({len(ordered):,} bars)")
+        ax.axvline(mark, color=hue, linewidth=1.0, linestyle=(0, (2, 2)))
+        ax.annotate(
+            f" ES {mark:.2f} σ",
+            (mark, 0.93 if hue == style.ACCENT else 0.83),
+            xycoords=("data", "axes fraction"),
+            color=hue,
+            fontsize=8,
+        )
+    ax.set_yscale("log")
+    ax.set_xlim(left=0.0)
+    ax.set_ylim(bottom=0.2 / len(every))
+    ax.set_xlabel("loss to the lowest print of the next bar, in units of the asset's long-run σ")
+    ax.set_ylabel("share of bars that lose more (log scale)")
+    ax.legend(loc="lower left")
+    style.note(ax, "lows modelled")
+    return figure
+
+
+def close_out(table: pd.DataFrame) -> Figure:
+    """ES of the close-out loss by asset and horizon; hollow where scaled, a tick after a fall.
+
+    `table`: asset, horizon, es, es_low, es_high, es_trigger, scaled.
+    """
+    day = table[table["horizon"] == "24h"].sort_values("es", kind="stable")
+    middle = table[table["method"] == "historical"].groupby("horizon")["es"].median()
+    title = (
+        f"A close-out within an hour risks {percent(middle['1h'], 0)}, within a day "
+        f"{percent(middle['24h'], 0)} (median asset, ES {percent(table['confidence'].iloc[0])})"
+    )
+    order = day["asset"].tolist()
+    figure, (ax,) = style.figure(height=1.4 + 0.36 * len(order), title=title)
+    hues = dict(zip(HORIZONS, ("sky", "blue", "black"), strict=True))
+    for step, (horizon, marker) in enumerate(HORIZONS.items()):
+        rows = table[table["horizon"] == horizon].set_index("asset").loc[order]
+        hue = style.OKABE_ITO[hues[horizon]]
+        y = np.arange(len(order)) + 0.24 * (1 - step)
+        ax.hlines(y, rows["es_low"], rows["es_high"], color=hue, linewidth=1.6, alpha=0.5)
+        scaled = rows["scaled"].to_numpy()
+        for hollow in (True, False):
+            ax.scatter(
+                rows["es"][scaled == hollow],
+                y[scaled == hollow],
+                marker=marker,
+                s=24,
+                facecolors="white" if hollow else hue,
+                edgecolors=hue,
+                zorder=3,
+            )
+        ax.scatter(rows["es_trigger"], y, marker="|", s=70, color=style.ACCENT, zorder=4)
+        ax.scatter([], [], marker=marker, s=24, color=hue, label=f"{horizon} close-out")
+    ax.scatter([], [], marker="o", facecolors="white", edgecolors="black", s=24, label="scaled")
+    ax.scatter([], [], marker="|", s=70, color=style.ACCENT, label="after a fall")
+    handles, _ = ax.get_legend_handles_labels()
+    handles.append(Patch(color=style.CONTEXT, alpha=0.5, label="90 % interval"))
+    ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1.0, 0.05))
+    ax.set_yticks(range(len(order)), order)
+    ax.set_ylabel("asset")
+    ax.set_xlabel("ES of the loss to the lowest print, percent of the price")
+    style.percent(ax.xaxis)
+    ax.set_xlim(left=0.0)
+    ax.grid(visible=False, axis="y")
+    style.note(ax, "lows and depegs modelled; hollow marks scaled from the day")
+    return figure
