@@ -101,7 +101,7 @@ def _book(count: int) -> accounts.Book:
 
 
 def liquidation() -> Case:
-    """Aave replay of a synthetic book: the kernel against numpy over time with the readable rules."""
+    """Aave replay of a synthetic book: the kernel against numpy over time, readable rules."""
     close = _prices().iloc[:366]
     low = np.minimum(close, close.shift(1).fillna(close)) * 0.98
     low.iloc[0] = close.iloc[0]

@@ -154,7 +154,7 @@ def test_by_horizon_puts_both_losses_side_by_side(parts, tails, plan):
     levels = calibration.by_horizon(parts, tails, bonus, RULES)
     result = set_of(parts, tails, plan)
     assert levels["4h"].to_dict() == result["threshold"].xs("4h", level="horizon").to_dict()
-    assert (levels["4h, all bars"] >= levels["4h"]).all()
+    assert (levels["4h (all bars)"] >= levels["4h"]).all()
 
 
 def test_the_dynamic_path_is_the_waterfall_of_each_day(other):

@@ -103,7 +103,7 @@ def test_close_out_caps_the_position_at_what_clears_in_a_day():
     assert plan.position_usd == pytest.approx(0.65e6 * (23 - 3.3 / 3600) / 24)
     assert plan.total == pd.Timedelta("24h")
     assert plan.horizon == "24h"
-    with pytest.raises(ParameterError, match="time left"):
+    with pytest.raises(ParameterError, match="leave no time to sell"):
         liquidity.close_out(1e7, 6.5e6, 0.1, pd.Timedelta("12h"), pd.Timedelta("12h"))
 
 

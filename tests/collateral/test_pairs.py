@@ -58,8 +58,9 @@ def test_pair_threshold_counts_both_feeds():
     other = pd.DataFrame(0.0, ["ETH", "BTC"], list(PARTS)).assign(oracle=[0.005, 0.01])
     market = pd.DataFrame({"BTC": [0.1, np.nan]}, ["ETH", "BTC"])
     bonus = pd.Series({"ETH": 0.05, "BTC": 0.05})
-    found = pairs.debt_pairs(market, other, bonus)
+    found = pairs.debt_pairs(market, other, bonus, other.assign(market=0.1))
     assert found.loc["ETH", "BTC"] == pytest.approx(0.9 * 0.995 * 0.99 / 1.05)
     assert np.isnan(found.loc["BTC", "BTC"])
     dollar = thresholds.threshold(other.assign(market=0.1), bonus)
-    assert found.loc["ETH", "BTC"] < dollar["ETH"]
+    assert found["USD"].to_dict() == dollar.to_dict()
+    assert found.loc["ETH", "BTC"] < found.loc["ETH", "USD"]

@@ -193,6 +193,16 @@ def test_log_low_starts_at_the_last_close_and_ends_at_the_close():
         excursion.log_low(low, close)
 
 
+def test_donor_of_wide_frames():
+    returns, volatility, low = market()
+    donor = excursion.Donor.of("D", returns, volatility, low.to_frame("D"))
+    assert donor.excess.equals(donor_of(returns, volatility, low).excess)
+    assert donor.span == "01 January 2021 to 30 May 2021"
+    assert excursion.Donor("D", returns["D"], volatility["D"], low * np.nan).span == "none"
+    with pytest.raises(ParameterError, match="'D'"):
+        excursion.Donor.of("A", returns, volatility, low.to_frame("D"))
+
+
 def test_every_choice_and_its_sources():
     returns, volatility, low = market()
     lows, donor = low.to_frame("D"), donor_of(returns, volatility, low)

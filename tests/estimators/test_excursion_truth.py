@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from xcoll.errors import EstimationError
 from xcoll.estimators import excursion, excursion_truth
 
 
@@ -56,6 +57,17 @@ def test_halves_split_the_known_bars_by_time():
     assert first.min() == one.low.index[101]
     assert one.low.index[150] not in pairs.index
     assert (pairs["truth"] >= pairs["estimate"]).all()
+
+
+def test_too_few_known_lows():
+    one = donor()
+    one.low.iloc[50:] = np.nan
+    with pytest.raises(EstimationError, match="50 known lows"):
+        excursion_truth.cross_validated(one, "close", np.random.default_rng(0))
+    table = excursion_truth.against_truth(one, 0.99, np.random.default_rng(0))
+    assert table.empty
+    full = excursion_truth.against_truth(donor(), 0.99, np.random.default_rng(0), 1, 20)
+    assert table.dtypes.to_dict() == full.dtypes.to_dict()
 
 
 def test_table_shape_and_seed():

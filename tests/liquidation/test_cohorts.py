@@ -7,7 +7,7 @@ import pytest
 from xcoll.collateral.accounts import Shape, dollars, draw, settle
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.errors import DataError, ParameterError
-from xcoll.liquidation import cohorts
+from xcoll.liquidation import _kernels, cohorts
 from xcoll.liquidation.replay import Conduct, replay
 
 ASSETS = ["BTC", "ETH", "NEW", "USDC"]
@@ -35,15 +35,19 @@ def market(days=120, seed=1):
     return close, low
 
 
-def run(close, low, **changes):
-    draws = draw(SHAPE, 300, np.random.default_rng(2))
+def study(close, low, **changes):
     settings = {
         "calendar": cohorts.calendar(close.index, crises={}),
-        "draws": draws,
+        "draws": draw(SHAPE, 300, np.random.default_rng(2)),
         "shape": SHAPE,
         "parameters": RATES,
+        "universe": cohorts.listed(close),
     }
-    return cohorts.run(close, low, **(settings | changes))
+    return cohorts.Study(close, low, **(settings | changes))
+
+
+def run(close, low, **changes):
+    return cohorts.run(study(close, low, **changes))
 
 
 def test_weekly_cohorts_live_inside_the_prices():
@@ -127,6 +131,14 @@ def test_a_cohort_is_the_replay_of_its_book_in_units():
             assert made[name].iloc[row] == pytest.approx(value, rel=1e-9, abs=1e-12), name
 
 
+def test_one_specialisation_serves_every_layout_of_the_prices():
+    close, low = market()
+    _kernels.warm_up()
+    run(close, low)
+    run(pd.DataFrame(np.asfortranarray(close.to_numpy()), close.index, ASSETS), low.astype(float))
+    assert len(_kernels.replay.signatures) == 1
+
+
 def test_unlisted_assets_have_no_weight():
     close, low = market()
     early = run(close, low).outcomes.iloc[0]
@@ -158,3 +170,14 @@ def test_a_calendar_of_other_prices_is_refused():
     other = cohorts.calendar(close.index + pd.Timedelta("300D"), crises={})
     with pytest.raises(ParameterError, match="outside the prices"):
         run(close, low, calendar=other)
+
+
+def test_compare_names_its_cases_and_weekly_drops_the_crises():
+    close, low = market()
+    calendar = cohorts.calendar(close.index, crises={"fall": "2022-02-20"})
+    whole = study(close, low, calendar=calendar)
+    made = cohorts.compare({"a": whole, "b": whole.weekly}, by="case")
+    assert made["case"].value_counts().to_dict() == {"a": len(calendar), "b": len(calendar) - 3}
+    weekly = made[made["kind"] == "weekly"].set_index("case")
+    first, second = (weekly.loc[name].reset_index(drop=True) for name in "ab")
+    pd.testing.assert_frame_equal(first, second)

@@ -121,6 +121,31 @@ def test_halves_do_not_share_a_day():
     assert table["end"].iloc[0] + pd.Timedelta("30D") < table["start"].iloc[1]
 
 
+def test_the_strictest_of_whole_and_halves_is_chosen():
+    choice = frontier.decide(swept(0.0, 0.04), budget=0.045)
+    assert (choice.whole, choice.factor) == (0.5, 0.5)
+    mild = swept(0.0, 0.04)
+    # One bad cohort in the second half: the whole history averages it away, the half does not.
+    mild.loc[(mild["factor"] == 0.5) & (mild["start"] > mild["start"].unique()[10]), "bad_debt"] = 0
+    choice = frontier.decide(mild, budget=0.015, confidence=0.8)
+    assert (choice.whole, choice.factor) == (0.5, 1.0)
+    assert choice.points["chosen"].tolist() == [False, True]
+    assert choice.points["pareto"].tolist() == [True, True]
+
+
+def test_tables_for_the_report():
+    table = frontier.chosen(RATES, 0.5)
+    assert table.columns.tolist() == [
+        "asset", "factor", "threshold_given", "ltv_given", "threshold", "ltv",
+    ]  # fmt: skip
+    assert table.iloc[0, 2:].tolist() == pytest.approx([0.80, 0.64, 0.90, 0.72])
+    choice = frontier.decide(swept(0.0, 0.04), budget=0.045)
+    both = frontier.tidy(choice.points, frontier.points(swept(0.1, 0.1)))
+    assert both["service"].tolist() == ["path", "path", "low", "low"]
+    assert both["chosen"].tolist() == [True, False, False, False]
+    assert both["pareto"].all()
+
+
 def test_sweep_over_real_cohorts():
     rng = np.random.default_rng(8)
     index = pd.date_range("2022-01-01", periods=100, freq="D")
@@ -129,13 +154,19 @@ def test_sweep_over_real_cohorts():
     )
     low = np.minimum(close, close.shift(1)) * [0.9, 1.0]
     shape = Shape(["ETH", "USDT"], {"ETH": 1.0}, stable=["USDT"])
-    draws = draw(shape, 200, rng)
-    calendar = cohorts.calendar(index, crises={})
-    made = frontier.sweep(
-        [0.2, 0.6, 1.0], close, low, calendar, draws, shape, RATES, Conduct(delay="2h")
+    study = cohorts.Study(
+        close,
+        low,
+        cohorts.calendar(index, crises={"fall": "2022-02-20"}),
+        draw(shape, 200, rng),
+        shape,
+        RATES,
+        cohorts.listed(close),
+        Conduct(delay="2h"),
     )
+    made = frontier.sweep(study, [0.2, 0.6, 1.0])
     table = frontier.points(made)
-    assert len(made) == 3 * len(calendar)
+    assert len(made) == 3 * len(study.weekly.calendar)
     assert table["capital_efficiency"].tolist() == pytest.approx([0.768, 0.704, 0.64])
     assert table["bad_debt"].is_monotonic_decreasing
     assert table["bad_debt"].iloc[0] > 0
@@ -145,4 +176,4 @@ def test_sweep_over_real_cohorts():
 @pytest.mark.parametrize("factors", [[], [1.0, 1.0]])
 def test_factors_are_checked(factors):
     with pytest.raises(ParameterError, match="factors"):
-        frontier.sweep(factors, *(None,) * 6)
+        frontier.sweep(None, factors)

@@ -112,13 +112,37 @@ def test_average_needs_two_blocks():
 
 
 def test_time_to_liquidate():
-    day = pd.Timedelta("1D")
-    row = outcomes.time_to_liquidate(pd.Series(pd.to_timedelta(range(101), unit="h")), day).iloc[0]
-    assert row["served"] == 101
-    assert (row["median"], row["p99"], row["longest"]) == (50, 99, 100)
-    assert not row["hidden"]
-    quick = outcomes.time_to_liquidate(pd.Series(pd.to_timedelta([1, 2], unit="h")), day)
-    assert quick["hidden"].item()
-    nobody = outcomes.time_to_liquidate(pd.Series([], dtype="timedelta64[ns]"), day)
-    assert nobody["served"].item() == 0
-    assert nobody["p99"].isna().item()
+    waits = {
+        "slow": pd.Series(pd.to_timedelta(range(101), unit="h")),
+        "quick": pd.Series(pd.to_timedelta([1, 2], unit="h")),
+        "nobody": pd.Series([], dtype="timedelta64[ns]"),
+    }
+    table = outcomes.time_to_liquidate(waits, pd.Timedelta("1D")).set_index("service")
+    assert table.loc["slow"].tolist() == [101, 50.0, 99.0, 100.0, False]
+    assert table["hidden"].tolist() == [False, True, True]
+    assert table.loc["nobody", "served"] == 0
+    assert np.isnan(table.loc["nobody", "p99_hours"])
+
+
+def test_before_crises_puts_both_bad_debts_side_by_side():
+    rows = [("weekly", 0, "2022-01-01"), ("B", 7, "2022-03-01"), ("A", 1, "2022-02-01")]
+    frame = pd.DataFrame(rows * 2, columns=["kind", "days_before", "start"])
+    frame["service"] = ["path"] * 3 + ["low"] * 3
+    frame["bad_debt"] = np.arange(6) / 10
+    for name in ("closed", "premature", "insufficient", "repaid", "penalty"):
+        frame[name] = 0.5
+    table = outcomes.before_crises(frame)
+    assert table.columns[:3].tolist() == ["crisis", "days_before", "closed"]
+    assert table["crisis"].tolist() == ["A", "B"]
+    assert table[["bad_debt", "bad_debt_at_low"]].to_numpy().tolist() == [[0.2, 0.5], [0.1, 0.4]]
+
+
+def test_readings_by_service():
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"service": ["path"] * 20 + ["low"] * 20})
+    names = ["realised", "under_water", "trough", "penalty", "closed", "premature", "insufficient"]
+    for place, name in enumerate(names):
+        frame[name] = place + (frame["service"] == "low") * 10.0
+    table = outcomes.readings(frame, rng, 5).set_index(["service", "outcome"])
+    assert table.loc[("path", "trough"), "mean"] == 2
+    assert table.loc[("low", "penalty"), "high"] == 13

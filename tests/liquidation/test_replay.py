@@ -114,6 +114,24 @@ def test_bounds_hold_the_path_between_them():
         assert lost[0] <= lost[2] + 1e-6
 
 
+def test_daily_bounds_hold_the_hourly_truth():
+    """Hours whose days have the same closes and lows: their loss lies between the two bounds."""
+    rng = np.random.default_rng(9)
+    lost = {"breach": 0.0, "hourly": 0.0, "low": 0.0}
+    for _ in range(60):
+        steps = rng.standard_t(3, 24 * 10) * 0.012 - 0.001
+        hours = 1_000 * np.exp(np.cumsum(np.r_[0, steps]))
+        truth = replay(one_account(7_900), *market(hours, freq="h"), parameters())
+        lost["hourly"] += truth.column("deficit").sum()
+        days = np.r_[hours[0], hours[24::24]]
+        lows = np.r_[hours[0], [hours[k : k + 25].min() for k in range(0, 240, 24)]]
+        for fill in ("breach", "low"):
+            daily = replay(one_account(7_900), *market(days, lows), parameters(), Conduct(fill))
+            lost[fill] += daily.column("deficit").sum()
+    assert lost["breach"] <= lost["hourly"] < lost["low"]
+    assert lost["low"] > 1_000
+
+
 def test_what_is_owed_runs_straight_and_its_rise_alone_can_breach():
     close, low = market([1_000, 1_000])
     close.loc[close.index[1], "USDC"] = 1.12  # the debt asset appreciates

@@ -1,5 +1,6 @@
-"""The whole chain on the bundled prices: it runs, it repeats itself, and bad data cannot hurt it."""
+"""The whole chain on bundled prices: it runs, repeats itself, and bad data cannot hurt it."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -43,6 +44,13 @@ def test_every_page_is_there_and_stands_alone(report):
     described = publish.manifest(report)
     assert publish.intact(report, described)
     assert described["stale"] == []
+
+
+def test_no_notebook_warns(report):
+    for path in (report / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            warned = [out for out in cell.get("outputs", []) if out.get("name") == "stderr"]
+            assert not warned, f"{path.name}, {cell['id']}: {warned[0]['text']}"
 
 
 def test_every_artifact_has_its_declared_form(report, tmp_path):

@@ -217,7 +217,8 @@ def test_parameters_table_shows_what_was_changed(notebook):
         ["assets", "BTC, ETH", "BTC, ETH", "symbols", "–"],
         ["cap", "none", "none", "dollars, <b>", "–"],
     ]
-    assert len(page.select(".parameters")) == 1
+    assert len(page.select("table.parameters")) == 1
+    assert page.select("details.parameters")[0].summary.get_text() == "3 parameters, 1 changed"
     assert len(page.select("tr.changed")) == 1
 
 

@@ -17,7 +17,7 @@ RUN = {
         "code": {"xcoll": "ab" * 32},
         "data": {"data/prices.csv": "cd" * 32},
         "parameters": {"05_haircuts.confidence": "0.975"},
-        "versions": {"numpy": "2.3.1"},
+        "versions": {"numpy": "2.3.1", "pandas": "3.0.1"},
     },
     "steps": {
         "01_market_data": {"changed": {}, "seconds": 1.5},
@@ -55,7 +55,7 @@ def test_every_notebook_is_linked_with_question_and_findings():
     assert "How much?" in text
     assert "Twelve assets." in text
     assert page.main.find("math") is not None
-    assert page.find_all("strong")[-1].get_text() == "BTC"
+    assert page.select_one(".said strong").get_text() == "BTC"
 
 
 def test_stale_notebook_is_marked():
@@ -80,8 +80,10 @@ def test_nothing_changed_is_said():
 def test_hashes_versions_and_commit():
     page = soup()
     assert rows(page, "Data") == [["data/prices.csv", "cd" * 32]]
-    assert rows(page, "Versions") == [["numpy", "2.3.1"]]
-    assert "Git commit 0123456789ab." in page.main.get_text()
+    assert rows(page, "Code") == [["xcoll", "ab" * 32]]
+    text = " ".join(page.main.get_text().split())
+    assert "Versions. numpy 2.3.1, pandas 3.0.1." in text
+    assert "Git commit. 0123456789ab;" in text
 
 
 def test_no_clock_and_same_bytes():

@@ -319,7 +319,7 @@ def by_horizon(
     """Thresholds of the keeper regime, by asset: after a fall counted, then on all bars alone."""
     LB = bonus.loc[parts.index.get_level_values("asset")].set_axis(parts.index)
     columns = {}
-    for suffix, estimate in {"": parts, ", all bars": parts.assign(market=tails["es"])}.items():
+    for suffix, estimate in {"": parts, " (all bars)": parts.assign(market=tails["es"])}.items():
         levels = governance.down(thresholds.threshold(estimate, LB))
         for horizon in liquidity.HORIZONS:
             columns[horizon + suffix] = levels.xs(horizon, level="horizon")

@@ -123,10 +123,13 @@ class DepthTable:
     impacts : tuple of float
         Fraction of value lost at each size, in [0, 1).  Under the first size its impact holds, for
         the fee and half the spread do not vanish with the size.
+    name : str
+        What is sold, for messages.
     """
 
     sizes_usd: tuple[float, ...]
     impacts: tuple[float, ...]
+    name: str = "this market"
 
     def __post_init__(self) -> None:
         if not self.sizes_usd or len(self.sizes_usd) != len(self.impacts):
@@ -145,7 +148,8 @@ class DepthTable:
         q = checks.at_least("size", size_usd, 0.0)
         if q > self.sizes_usd[-1]:
             raise ParameterError(
-                f"size {q:,.0f} is beyond the largest quote of {self.sizes_usd[-1]:,.0f} dollars; "
+                f"selling {q:,.0f} dollars of {self.name} is beyond the largest quote of "
+                f"{self.sizes_usd[-1]:,.0f}; "
                 "lower the size or take the square-root law"
             )
         return float(np.interp(q, self.sizes_usd, self.impacts))
@@ -199,7 +203,8 @@ def stressed_market(asset: Asset, sigma_day: float, stress: Stress) -> Impact:
         Multipliers of depth in a crisis.
     """
     if asset.depth is not None:
-        return DepthTable(asset.depth.size_usd, asset.depth.impact).stressed(stress.dex_depth)
+        quotes = DepthTable(asset.depth.size_usd, asset.depth.impact, asset.symbol)
+        return quotes.stressed(stress.dex_depth)
     if asset.liquidity is None:
         raise ParameterError(f"{asset.symbol} has neither depth nor liquidity; give one of them")
     return SquareRoot(sigma_day, asset.liquidity.adv_p5_usd)
@@ -248,6 +253,11 @@ def close_out(
         Not negative; together shorter than the longest horizon, or `ParameterError`.
     """
     longest = max(pd.Timedelta(horizon) for horizon in HORIZONS)
+    if oracle + finality >= longest:
+        raise ParameterError(
+            f"oracle delay {oracle} and finality {finality} leave no time to sell within "
+            f"{longest}; shorten the wait for a price"
+        )
     most = largest_clearing(longest - oracle - finality, adv_usd, participation)
     position = min(checks.positive("position", position_usd), most)
     queue = clearing_time(position, adv_usd, participation)

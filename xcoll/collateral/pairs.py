@@ -117,7 +117,9 @@ def market_parts(
     return pd.DataFrame(found, index=history.close.columns)
 
 
-def debt_pairs(market: pd.DataFrame, other: pd.DataFrame, bonus: pd.Series) -> pd.DataFrame:
+def debt_pairs(
+    market: pd.DataFrame, other: pd.DataFrame, bonus: pd.Series, dollar: pd.DataFrame
+) -> pd.DataFrame:
     """Thresholds LT_ij of collateral i against debt j, where both feeds may be stale.
 
     Parameters
@@ -128,16 +130,19 @@ def debt_pairs(market: pd.DataFrame, other: pd.DataFrame, bonus: pd.Series) -> p
         Parts besides the market, by asset.
     bonus : Series
         LB by asset.
+    dollar : DataFrame
+        Parts against a dollar by asset, on the same horizon and kind of loss.
 
     Returns
     -------
     DataFrame
-        On the shape of `market`, unrounded; NaN stays.
+        collateral × debt with ``USD`` first, unrounded, highest first; NaN stays.
     """
-    found = {}
+    found = {"USD": thresholds.threshold(dollar.loc[market.index], bonus)}
     for debt in market:
         part = market[debt].dropna()
         parts = other.loc[part.index]
         stale = 1.0 - (1.0 - parts["oracle"]) * (1.0 - other.loc[debt, "oracle"])
         found[debt] = thresholds.threshold(parts.assign(market=part, oracle=stale), bonus)
-    return pd.DataFrame(found, index=market.index).rename_axis("asset")
+    pairs = pd.DataFrame(found, index=market.index).rename_axis("asset")
+    return pairs.sort_values("USD", ascending=False)

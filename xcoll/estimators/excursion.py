@@ -59,6 +59,14 @@ class Donor:
     volatility: pd.Series
     low: pd.Series
 
+    @classmethod
+    def of(
+        cls, name: str, log_returns: pd.DataFrame, volatility: pd.DataFrame, lows: pd.DataFrame
+    ) -> "Donor":
+        """The asset `name` of wide frames; `lows` are log excursions (`log_low`)."""
+        checks.one_of("donor", name, log_returns.columns.intersection(lows.columns))
+        return cls(name, log_returns[name], volatility[name], lows[name])
+
     @property
     def score(self) -> pd.Series:
         """The standardised return `r_t / σ_{t-1}`, on which bars are matched."""
@@ -72,9 +80,10 @@ class Donor:
         return ((fall - self.low) / self.volatility.shift(1)).clip(lower=0.0)
 
     @property
-    def last(self) -> pd.Timestamp:
-        """The last bar whose low is known."""
-        return self.low.last_valid_index()
+    def span(self) -> str:
+        """First and last bar whose low is known, in words."""
+        known = self.low.dropna().index
+        return f"{known[0]:%d %B %Y} to {known[-1]:%d %B %Y}" if len(known) else "none"
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 
 from xcoll import checks
+from xcoll.errors import EstimationError
 from xcoll.estimators.excursion import MATCHED_REACH, Donor, excursions
 from xcoll.estimators.shortfall import block_bootstrap_ratio, historical, reliable_confidence
 
-__all__ = ["CHOICES", "against_truth", "cross_validated"]
+__all__ = ["CHOICES", "LEAST", "against_truth", "cross_validated"]
+
+LEAST = 100  # known lows, so that each half has some losses beyond 97.5 %
 
 # Label → method, and the share of the true ES that its loss is divided by.
 CHOICES = {
@@ -27,7 +30,15 @@ def cross_validated(
     -------
     One row a bar whose low is known: half (1 or 2, by time), estimate and truth, both the loss
     `1 - L_t / P_{t-1}` as a positive fraction.
+
+    Raises
+    ------
+    EstimationError : fewer than `LEAST` known lows.
     """
+    if donor.low.count() < LEAST:
+        raise EstimationError(
+            f"{donor.name} has {donor.low.count()} known lows, {LEAST} are needed to judge a choice"
+        )
     bars = donor.low.loc[donor.low.first_valid_index() : donor.low.last_valid_index()].index
     middle = len(bars) // 2
     halves = bars[:middle], bars[middle:]
@@ -71,9 +82,14 @@ def against_truth(
     Returns
     -------
     Table: half, choice, confidence (used), bars, es, truth, ratio, low, high (90 % interval of the
-    ratio); means over the draws.
+    ratio); means over the draws.  It has no rows where fewer than `LEAST` lows are known: there is
+    no truth to compare with.
     """
     rows = []
+    names = ["half", "choice", "confidence", "bars", "es", "truth", "ratio", "low", "high"]
+    if donor.low.count() < LEAST:
+        kinds = {"half": "str", "choice": "str", "bars": int}
+        return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, float)) for name in names})
     for label, (method, reach) in CHOICES.items():
         for _ in range(checks.whole("draws", draws)):
             for half, pair in cross_validated(donor, method, rng).groupby("half"):
@@ -85,7 +101,6 @@ def against_truth(
                     estimate, pair["truth"], level, rng, replications, block
                 )
                 rows.append((half, label, level, len(pair), es, truth, es / truth, low, high))
-    names = ["half", "choice", "confidence", "bars", "es", "truth", "ratio", "low", "high"]
     table = pd.DataFrame(rows, columns=names).groupby(["half", "choice"], as_index=False).mean()
     names_of_halves = {1: "first half judged", 2: "second half judged"}
     return table.assign(half=table["half"].map(names_of_halves), bars=table["bars"].astype(int))

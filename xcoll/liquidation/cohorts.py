@@ -7,7 +7,7 @@ days before it.  Weekly cohorts overlap and are averaged; crisis cohorts are sho
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from xcoll.errors import DataError, ParameterError
 from xcoll.liquidation.outcomes import Opening, measure, opening
 from xcoll.liquidation.replay import Conduct, rates, replay_arrays
 
-__all__ = ["CRISES", "Cohorts", "calendar", "listed", "run"]
+__all__ = ["CRISES", "Cohorts", "Study", "calendar", "compare", "listed", "run"]
 
 # First day of the fall; UTC dates of the bundled daily closes.
 CRISES = {
@@ -29,6 +29,37 @@ CRISES = {
     "FTX": "2022-11-08",
     "USDC depeg": "2023-03-10",
 }
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that a backtest rests on; vary it with `dataclasses.replace`.
+
+    Attributes
+    ----------
+    close, low : time × asset prices, and the lowest price of each bar.
+    calendar : openings, as `calendar()` makes them.
+    draws, shape : the accounts, the same for every cohort.
+    parameters : thresholds, bonuses and fees; borrowers draw against these thresholds.
+    universe : time × asset, True where the asset may be held or owed; see `listed`.
+    conduct : how breaches are served.
+    window : life of a cohort.
+    """
+
+    close: pd.DataFrame
+    low: pd.DataFrame
+    calendar: pd.DataFrame
+    draws: Draws
+    shape: Shape
+    parameters: RiskParameters
+    universe: pd.DataFrame
+    conduct: Conduct = field(default_factory=Conduct)
+    window: str | pd.Timedelta = "30D"
+
+    @property
+    def weekly(self) -> "Study":
+        """The same study without the cohorts that open before a crisis."""
+        return replace(self, calendar=self.calendar.query("kind == 'weekly'"))
 
 
 @dataclass(frozen=True)
@@ -110,67 +141,58 @@ def listed(
     return known & aged & ~removed
 
 
-def run(
-    close: pd.DataFrame,
-    low: pd.DataFrame,
-    calendar: pd.DataFrame,
-    draws: Draws,
-    shape: Shape,
-    parameters: RiskParameters,
-    conduct: Conduct | None = None,
-    window: str | pd.Timedelta = "30D",
-    universe: pd.DataFrame | None = None,
-) -> Cohorts:
-    """Replay every cohort of `calendar` and measure what happened to it.
-
-    Parameters
-    ----------
-    close, low : time × asset prices and lowest prices of each bar.
-    calendar : as `calendar()` makes it.
-    draws, shape : the accounts, the same for every cohort.
-    parameters : thresholds, bonuses and fees; borrowers draw against these thresholds.
-    universe : time × asset, where True the asset may be held or owed; `listed(close)` by default.
+def run(study: Study) -> Cohorts:
+    """Replay every cohort of `study` and measure what happened to it.
 
     Notes
     -----
     The book of a cohort is in units of one dollar's worth at its opening, and its prices are
     relative to the opening: the same as units and dollars, without sizing each book anew.
+
+    Raises
+    ------
+    ParameterError
+        A cohort lies outside the prices.
+    DataError
+        An asset that was listed at an opening lacks a price within the window.
     """
-    conduct = conduct or Conduct()
-    universe = listed(close) if universe is None else universe
+    close, shape, parameters = study.close, study.shape, study.parameters
     bar = close.index[1] - close.index[0]
-    bars = int(checks.duration("window", window) / bar)
-    reach = bars + conduct.within_bars(bar) + 1
-    starts = close.index.get_indexer(calendar["start"])
+    bars = int(checks.duration("window", study.window) / bar)
+    reach = bars + study.conduct.within_bars(bar) + 1
+    starts = close.index.get_indexer(study.calendar["start"])
     if (starts < 0).any() or (starts + bars >= len(close)).any():
-        raise ParameterError(
-            "a cohort of the calendar lies outside the prices; remake the calendar"
-        )
-    # Whoever is not listed has no weight; any finite price will do for it.
-    here = universe[shape.assets].to_numpy()[starts]
-    closes, lows = (frame[shape.assets].to_numpy(dtype=float) for frame in (close, low))
+        raise ParameterError("a cohort lies outside the prices; make the calendar of these prices")
+    here = study.universe[shape.assets].to_numpy()[starts]
+    closes, lows = (frame[shape.assets].to_numpy(dtype=float) for frame in (close, study.low))
     books: dict[bytes, tuple[Book, Opening]] = {}
     rate = rates(shape.assets, parameters)
     rows, waits = [], []
-    for first, kind, known in zip(starts, calendar["kind"], here, strict=True):
+    for first, kind, known in zip(starts, study.calendar["kind"], here, strict=True):
         if known.tobytes() not in books:
             assets = [asset for asset, there in zip(shape.assets, known, strict=True) if there]
-            sides = dollars(draws, shape, parameters.frame["threshold"], assets)
-            fresh = Book(list(shape.assets), *sides, np.arange(len(draws.size)))
+            sides = dollars(study.draws, shape, parameters.frame["threshold"], assets)
+            fresh = Book(list(shape.assets), *sides, np.arange(len(study.draws.size)))
             books[known.tobytes()] = fresh, opening(fresh, parameters)
         book, start = books[known.tobytes()]
+        # Whoever is not listed has no weight; any finite price will do for it.
         window = slice(first, first + reach)
         close_index = np.where(known, closes[window] / closes[first], 1.0)
         low_index = np.where(known, lows[window] / closes[first], 1.0)
         low_index[0] = 1.0
         _complete(close_index, low_index, close.index[first], shape.assets)
         times = close.index[first : first + bars + 1]
-        result = replay_arrays(book, times, close_index, low_index, rate, conduct)
+        result = replay_arrays(book, times, close_index, low_index, rate, study.conduct)
         rows.append(measure(start, result))
-        if kind == "weekly":
-            waits.append(result.waits)
-    outcomes = pd.concat([calendar.reset_index(drop=True), pd.DataFrame(rows)], axis=1)
-    return Cohorts(outcomes, pd.Series(np.concatenate(waits), name="wait"))
+        waits.append(result.waits if kind == "weekly" else result.waits[:0])
+    table = pd.concat([study.calendar.reset_index(drop=True), pd.DataFrame(rows)], axis=1)
+    return Cohorts(table, pd.Series(np.concatenate(waits), name="wait"))
+
+
+def compare(cases: Mapping[str, Study], by: str = "case") -> pd.DataFrame:
+    """Outcomes of several studies under each other, with their names in a first column `by`."""
+    made = {name: run(study).outcomes for name, study in cases.items()}
+    return pd.concat(made, names=[by]).reset_index(by).reset_index(drop=True)
 
 
 def _complete(close: np.ndarray, low: np.ndarray, start: pd.Timestamp, assets: list[str]) -> None:

@@ -6,19 +6,29 @@ thresholds in force.  Settings with LT·(1 + LB) ≥ 1 or LTV > LT are shown and
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from xcoll import checks
-from xcoll.collateral.accounts import Draws, Shape
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.errors import EstimationError, ParameterError
-from xcoll.liquidation.cohorts import run
+from xcoll.liquidation.cohorts import Study, compare
 from xcoll.liquidation.outcomes import expected_shortfall
-from xcoll.liquidation.replay import Conduct
 
-__all__ = ["choose", "holdout", "pareto", "points", "scaled", "sweep"]
+__all__ = [
+    "Choice",
+    "choose",
+    "chosen",
+    "decide",
+    "holdout",
+    "pareto",
+    "points",
+    "scaled",
+    "sweep",
+    "tidy",
+]
 
 MEANS = [
     "capital_efficiency",
@@ -50,25 +60,14 @@ def scaled(parameters: RiskParameters, factor: float) -> RiskParameters:
     return parameters.with_thresholds(moved)
 
 
-def sweep(
-    factors: Sequence[float],
-    close: pd.DataFrame,
-    low: pd.DataFrame,
-    calendar: pd.DataFrame,
-    draws: Draws,
-    shape: Shape,
-    parameters: RiskParameters,
-    conduct: Conduct | None = None,
-    window: str | pd.Timedelta = "30D",
-    universe: pd.DataFrame | None = None,
-) -> pd.DataFrame:
-    """Outcomes of every cohort at every setting; arguments as of `cohorts.run`.
+def sweep(study: Study, factors: Sequence[float]) -> pd.DataFrame:
+    """Outcomes of every weekly cohort of `study` at every setting.
 
     Returns
     -------
     DataFrame
-        Columns ``factor`` and ``consistent`` (no setting that may not be recommended) before those
-        of `Cohorts.outcomes`.
+        Columns ``factor`` and ``consistent`` (False for a setting that may not be recommended)
+        before those of `Cohorts.outcomes`.
 
     Raises
     ------
@@ -77,14 +76,11 @@ def sweep(
     """
     if not len(factors) or len(set(factors)) < len(factors):
         raise ParameterError(f"factors are {list(factors)}; give distinct numbers above zero")
-    parts = []
-    for factor in factors:
-        setting = scaled(parameters, factor)
-        made = run(close, low, calendar, draws, shape, setting, conduct, window, universe)
-        made.outcomes.insert(0, "factor", factor)
-        made.outcomes.insert(1, "consistent", not setting.faults)
-        parts.append(made.outcomes)
-    return pd.concat(parts, ignore_index=True)
+    cases = {x: replace(study.weekly, parameters=scaled(study.parameters, x)) for x in factors}
+    swept = compare(cases, "factor")
+    sound = {factor: not case.parameters.faults for factor, case in cases.items()}
+    swept.insert(1, "consistent", swept["factor"].map(sound))
+    return swept
 
 
 def points(swept: pd.DataFrame, confidence: float = 0.95, by: str = "factor") -> pd.DataFrame:
@@ -139,6 +135,57 @@ def choose(table: pd.DataFrame, budget: float, cost: str = "bad_debt_es") -> flo
             f"{table[cost].min():.6g}: widen the budget or sweep larger factors"
         )
     return float(allowed["capital_efficiency"].idxmax())
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A factor and what it rests on.
+
+    Attributes
+    ----------
+    factor : the strictest of what the whole history and both of its halves allow.
+    whole : what the whole history allows.
+    points : one point a setting, with ``pareto`` and ``chosen``.
+    halves : the table of `holdout`.
+    """
+
+    factor: float
+    whole: float
+    points: pd.DataFrame
+    halves: pd.DataFrame
+
+
+def decide(
+    swept: pd.DataFrame,
+    budget: float,
+    window: str | pd.Timedelta = "30D",
+    confidence: float = 0.95,
+) -> Choice:
+    """The setting that keeps the loss budget in the whole history and in each half of it."""
+    table = points(swept, confidence)
+    halves = holdout(swept, budget, window, confidence)
+    whole = choose(table, budget)
+    factor = max(whole, float(halves["factor"].max()))
+    table["pareto"] = pareto(table)
+    table["chosen"] = table.index == factor
+    return Choice(factor, whole, table, halves)
+
+
+def tidy(path: pd.DataFrame, low: pd.DataFrame) -> pd.DataFrame:
+    """Points of both services under each other, with ``service``, ``pareto`` and ``chosen``."""
+    bound = low.assign(pareto=pareto(low), chosen=False)
+    return pd.concat({"path": path, "low": bound}, names=["service"]).reset_index()
+
+
+def chosen(parameters: RiskParameters, factor: float) -> pd.DataFrame:
+    """Thresholds and LTV at `factor` beside the given ones.
+
+    Columns ``asset``, ``factor``, ``threshold_given``, ``ltv_given``, ``threshold``, ``ltv``.
+    """
+    given, moved = parameters.frame, scaled(parameters, factor).frame
+    table = given[["threshold", "ltv"]].add_suffix("_given").join(moved[["threshold", "ltv"]])
+    table.insert(0, "factor", float(factor))
+    return table.rename_axis("asset").reset_index()
 
 
 def holdout(

@@ -9,6 +9,7 @@ health of 1 within W.  *Insufficient*: closed too late to cover debt and bonus, 
 under water at the end.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +24,11 @@ from xcoll.liquidation.replay import Replay
 __all__ = [
     "Opening",
     "average",
+    "before_crises",
     "expected_shortfall",
     "measure",
     "opening",
+    "readings",
     "time_to_liquidate",
 ]
 
@@ -99,6 +102,29 @@ def measure(start: Opening, replay: Replay) -> dict[str, float]:
     }
 
 
+def before_crises(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Cohorts that open before a crisis, in time.
+
+    Parameters
+    ----------
+    outcomes : with a column ``service`` that holds "path" and "low".
+
+    Returns
+    -------
+    DataFrame
+        Columns ``crisis``, ``days_before``; on the path ``closed``, ``premature``,
+        ``insufficient`` (of the borrowers), ``repaid``, ``penalty``, ``bad_debt`` (of the debt);
+        ``bad_debt_at_low``.  Empty where the prices cover no crisis.
+    """
+    crises = outcomes[outcomes["kind"] != "weekly"].rename(columns={"kind": "crisis"})
+    keys = ["crisis", "days_before", "start"]
+    shown = ["closed", "premature", "insufficient", "repaid", "penalty", "bad_debt"]
+    path = crises.loc[crises["service"] == "path", [*keys, *shown]]
+    low = crises.loc[crises["service"] == "low", [*keys, "bad_debt"]]
+    table = path.merge(low, on=keys, suffixes=("", "_at_low")).sort_values("start", kind="stable")
+    return table.drop(columns="start").reset_index(drop=True)
+
+
 def expected_shortfall(values: np.ndarray, confidence: float) -> float:
     """Mean of the worst ``1 − confidence`` of `values` (largest first; at least one of them)."""
     tail = max(round((1 - checks.fraction("confidence", confidence)) * len(values)), 1)
@@ -156,6 +182,22 @@ def average(
     )
 
 
+def readings(
+    outcomes: pd.DataFrame, rng: np.random.Generator, block: int, replications: int = 1_000
+) -> pd.DataFrame:
+    """`average` of the three readings of bad debt and of what borrowers bore, by service.
+
+    `outcomes` are weekly cohorts with a column ``service``; columns ``service``, ``outcome`` and
+    those of `average`.
+    """
+    names = ["realised", "under_water", "trough", "penalty", "closed", "premature", "insufficient"]
+    parts = {
+        service: average(cohorts, names, rng, block, replications)
+        for service, cohorts in outcomes.groupby("service", sort=False)
+    }
+    return pd.concat(parts, names=["service"]).reset_index()
+
+
 def _blocks(count: int, block: int, replications: int, rng: np.random.Generator) -> np.ndarray:
     """Row numbers of circular block resamples, replications × count."""
     starts = rng.integers(0, count, size=(replications, -(-count // block)))
@@ -163,22 +205,27 @@ def _blocks(count: int, block: int, replications: int, rng: np.random.Generator)
     return picks.reshape(replications, -1)[:, :count]
 
 
-def time_to_liquidate(waits: pd.Series, bar: pd.Timedelta) -> pd.DataFrame:
-    """Median and 99th percentile of the time from breach to service.
+def time_to_liquidate(waits: Mapping[str, pd.Series], bar: pd.Timedelta) -> pd.DataFrame:
+    """Median and 99th percentile of the time from breach to service, one row a service.
 
     Returns
     -------
     DataFrame
-        One row; ``served`` (accounts); ``median``, ``p99``, ``longest`` (hours along the modelled
-        path, NaN where nobody was served); ``hidden``: the 99th percentile lies within one bar, so
-        all that the prices themselves say is "≤ 1 bar".
+        ``service``; ``served`` (accounts); ``median_hours``, ``p99_hours``, ``longest_hours``
+        along the modelled path, NaN where nobody was served; ``hidden``: the 99th percentile lies
+        within one bar, so all that the prices themselves say is "≤ 1 bar".
     """
-    hours = waits / pd.Timedelta(hours=1)
-    row = {
-        "served": len(hours),
-        "median": hours.median(),
-        "p99": hours.quantile(0.99),
-        "longest": hours.max(),
-        "hidden": not (waits > bar).mean() > 0.01,
-    }
-    return pd.DataFrame([row]).astype({"median": float, "p99": float, "longest": float})
+    rows = []
+    for service, wait in waits.items():
+        hours = wait / pd.Timedelta(hours=1)
+        rows.append(
+            {
+                "service": service,
+                "served": len(hours),
+                "median_hours": float(hours.median()),
+                "p99_hours": float(hours.quantile(0.99)),
+                "longest_hours": float(hours.max()),
+                "hidden": not (wait > bar).mean() > 0.01,
+            }
+        )
+    return pd.DataFrame(rows)

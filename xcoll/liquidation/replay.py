@@ -244,8 +244,8 @@ def replay_arrays(
     _kernels.replay(
         collateral,
         debt,
-        closes,
-        lows,
+        np.ascontiguousarray(closes),
+        np.ascontiguousarray(lows),
         *rates,
         conduct.rules.array(),
         bars,
@@ -267,7 +267,7 @@ def rates(
     """LT, LB and the protocol's share of the bonus in the order of `assets`; zero where absent."""
     frame = parameters.frame.reindex(assets).fillna(0.0)
     threshold, bonus, fee = (
-        np.ascontiguousarray(frame[name].to_numpy(dtype=float))
+        frame[name].to_numpy(dtype=float, copy=True)
         for name in ("threshold", "bonus", "protocol_fee")
     )
     return threshold, bonus, fee

@@ -8,6 +8,7 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 from xcoll.errors import RunError
 
 __all__ = [
+    "bring_forward",
     "describe",
     "hold_punctuation",
     "number_headings",
@@ -31,6 +32,16 @@ LONGEST = 300  # letters of a description
 def parse(text: str) -> BeautifulSoup:
     """The HTML `text` as a tree."""
     return BeautifulSoup(text, "html.parser")
+
+
+def bring_forward(article: BeautifulSoup) -> None:
+    """Move the sections of cells tagged ``front`` right under the page's heading.
+
+    A committee reads the answer first; the notebook can only compute it last.
+    """
+    first = article.find("section")
+    for section in reversed(article.select("section.front")):
+        first.insert_after(section.extract())
 
 
 def number_headings(article: BeautifulSoup) -> list[tuple[int, str, str]]:

@@ -153,9 +153,12 @@ def _article(
         value = changed.get(each.name, each.default)
         differs = "changed" if value != each.default else "–"
         rows.append((each.name, shown(value), shown(each.default), each.comment, differs))
+    count = sum(row[-1] == "changed" for row in rows)
     exporter = _Exporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
-    text, _ = exporter.from_notebook_node(notebook, {"parameters": rows})
-    return dress.parse(text)
+    text, _ = exporter.from_notebook_node(notebook, {"parameters": rows, "changed": count})
+    article = dress.parse(text)
+    dress.bring_forward(article)
+    return article
 
 
 def shown(value: object) -> str:

@@ -19,8 +19,7 @@ HEADLINE = "headline"
 MOST = 3
 GROUPS = {
     "data": ("Data", "file", "SHA-256"),
-    "code": ("Code", "package", "SHA-256 of its sources"),
-    "versions": ("Versions", "package", "version"),
+    "code": ("Code", "part", "SHA-256 of its sources"),
 }
 
 
@@ -115,6 +114,7 @@ def page(
         .get_template("index.html.j2")
         .render(
             run=run["run"],
+            versions=facts["versions"],
             commit=commit,
             pages=[(entry, [html.markdown(said) for said in entry.headlines]) for entry in pages],
             changed=changed,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 
+from xcoll.errors import RunError
 from xcoll.workbook import html, index, pdf
 from xcoll.workbook.plan import Plan
 from xcoll.workbook.progress import Progress
@@ -29,15 +30,19 @@ def write(
     described : mapping
         What the manifest says of the run.
     """
-    links = [("Report", "index.html"), *((_label(name), f"{name}.html") for name in finished)]
+    links = [
+        ("Report", "index.html"),
+        *((name.replace("_", " "), f"{name}.html") for name in finished),
+    ]
     code = described["facts"]["code"]["xcoll"][:12]
     footer = f"xcoll run {described['run']}, commit {described['commit'][:12]}, code {code}"
-    made = []
+    chain = plan.project.chain
+    notebooks = {}
     for name, done in finished.items():
-        notebook = nbformat.read(folder / "notebooks" / f"{name}.ipynb", as_version=4)
+        notebooks[name] = nbformat.read(folder / "notebooks" / f"{name}.ipynb", as_version=4)
         page = html.page(
-            notebook,
-            title=plan.project.chain.steps[name].question,
+            notebooks[name],
+            title=chain.steps[name].question,
             links=links,
             footer=footer,
             current=f"{name}.html",
@@ -45,26 +50,34 @@ def write(
             changed=done.record["changed"],
         )
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
-        made.append(
-            index.PageInfo(
-                name=name,
-                file=f"{name}.html",
-                question=plan.project.chain.steps[name].question,
-                headlines=index.headlines(notebook),
-                state="stale" if name in described["stale"] else "fresh",
-            )
+    last = list(chain.steps)[-1]
+    paper = _paper(folder, last, plan.project.reports, progress) if last in finished else None
+    infos = [
+        index.PageInfo(
+            name=name,
+            file=f"{name}.html",
+            question=chain.steps[name].question,
+            headlines=index.headlines(notebook),
+            state="stale" if name in described["stale"] else "fresh",
+            pdf=paper if name == last else None,
         )
-    (folder / "index.html").write_text(index.page(described, made), encoding="utf-8")
-    last = list(plan.project.chain.steps)[-1]
-    if last not in finished:
-        return
+        for name, notebook in notebooks.items()
+    ]
+    page = index.page(described, infos, declared=plan.declared)
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _paper(folder: Path, name: str, reports: Path, progress: Progress) -> str | None:
+    """File name of the PDF of page `name`; None, and a line that says so, without one."""
     chromium = pdf.find_chromium()
     if chromium is None:
         progress.line("no Chromium on this machine: the HTML pages are the report, no PDF")
-        return
-    pdf.write(folder / f"{last}.html", folder / f"{last}.pdf", chromium=chromium)
-
-
-def _label(name: str) -> str:
-    number, _, words = name.partition("_")
-    return f"{number} {words.replace('_', ' ')}"
+        return None
+    log = reports / ".logs" / "pdf.log"
+    log.parent.mkdir(exist_ok=True)
+    try:
+        pdf.write(folder / f"{name}.html", folder / f"{name}.pdf", chromium=chromium, log=log)
+    except RunError as error:
+        progress.line(f"no PDF, the HTML pages are the report: {error}")
+        return None
+    return f"{name}.pdf"

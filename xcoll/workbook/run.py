@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,8 +88,8 @@ class Run:
         return np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
 
     def say(self, text: str) -> None:
-        """Show a sentence whose numbers were computed."""
-        display(Markdown(text))
+        """Show a sentence whose numbers were computed; a dollar before a digit is money."""
+        display(Markdown(re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text)))
 
     def table(
         self,

@@ -96,7 +96,7 @@ def to_html(
         kind = ' class="text"' if column in left else ""
         return f"<{tag}{kind}>{html.escape(text)}</{tag}>"
 
-    head = "".join(cell("th", column, str(column)) for column in frame.columns)
+    head = "".join(cell("th", column, str(column).replace("_", " ")) for column in frame.columns)
     shown = frame.head(rows)
     body = []
     for values in shown.itertuples(index=False, name=None):

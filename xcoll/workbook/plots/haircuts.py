@@ -33,7 +33,7 @@ def waterfall(shares: pd.DataFrame, title: str) -> Figure:
     """
     wide = shares.loc[shares.sum(axis=1).sort_values(kind="stable").index]
     wide = wide[[step for step in STEPS if step in wide]]
-    figure, (ax,) = style.figure(height=0.8 + 0.3 * len(wide), title=title)
+    figure, (ax,) = style.figure(height=1.2 + 0.3 * len(wide), title=title)
     left = np.zeros(len(wide))
     for part in wide:
         ax.barh(wide.index, wide[part], left=left, color=STEPS[part], height=0.7, label=part)
@@ -51,7 +51,7 @@ def waterfall(shares: pd.DataFrame, title: str) -> Figure:
     ax.set_xlabel("haircut, percent of the price")
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
-    ax.legend(ncols=1, loc="lower right")
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     _remark(
         figure,
         "lows and derived tokens modelled, contract points assumed; scaled under a day",

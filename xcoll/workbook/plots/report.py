@@ -13,7 +13,7 @@ MARKS = {"1h": "o", "4h": "s", "24h": "D"}
 def readings(levels: pd.DataFrame, recommendation: pd.DataFrame, title: str) -> Figure:
     """Threshold of each listed asset under other horizons and losses, beside today's.
 
-    `levels` is asset × reading ("4h", "4h, all bars" …); `recommendation` has asset, today,
+    `levels` is asset × reading ("4h", "4h (all bars)" …); `recommendation` has asset, today,
     recommended, low and high.
     """
     rows = recommendation.sort_values("recommended").reset_index(drop=True)
@@ -21,11 +21,11 @@ def readings(levels: pd.DataFrame, recommendation: pd.DataFrame, title: str) -> 
     for y, row in rows.iterrows():
         ax.hlines(y, row["low"], row["high"], color=style.ACCENT, linewidth=5, alpha=0.25)
     for horizon, mark in MARKS.items():
-        for shift, suffix, face in ((0.16, "", style.CONTEXT), (-0.16, ", all bars", "white")):
+        for shift, suffix, face in ((0.16, "", style.CONTEXT), (-0.16, " (all bars)", "white")):
             x = levels.loc[rows["asset"], horizon + suffix]
             ax.scatter(
                 x, rows.index + shift, marker=mark, s=30, facecolor=face, edgecolor=style.CONTEXT,
-                label=f"{horizon}{suffix or ', after a fall'}", zorder=3,
+                label=f"{horizon}{suffix or ' (after a fall)'}", zorder=3,
             )  # fmt: skip
     look = {"s": 300, "linewidth": 2.2, "zorder": 4}
     ax.scatter(rows["today"], rows.index, marker="|", color="black", label="today", **look)

@@ -57,9 +57,11 @@ def exceedances(forecasts: pd.DataFrame, assets: list[str]) -> Figure:
     """Realised losses, the VaR of each method, and the losses above the best method's VaR.
 
     `forecasts` is long (time, asset, method, var, realised) at one level, loss and horizon, its
-    first method the one whose exceedances are marked.
+    first method the one whose exceedances are marked.  Bars that all methods forecast are drawn.
     """
     methods = list(dict.fromkeys(forecasts["method"]))
+    made = forecasts.groupby(["asset", "time"])["method"].transform("size")
+    forecasts = forecasts[made == len(methods)]
     share = {}
     for method, rows in forecasts.groupby("method"):
         known = rows.dropna(subset=["realised"])
@@ -187,6 +189,12 @@ def against_truth(table: pd.DataFrame, asset: str) -> Figure:
 
     `table`: half, choice, ratio, low, high; the band is 0.90 to 1.10.
     """
+    if table.empty:
+        figure, (ax,) = style.figure(
+            height=1.0, title=f"{asset} has too few known lows to judge by"
+        )
+        ax.set_axis_off()
+        return figure
     halves = list(dict.fromkeys(table["half"]))
     mean = table.groupby("choice")["ratio"].mean()
     title = (
