@@ -173,18 +173,6 @@ def test_seed_decides_everything():
     assert not np.array_equal(simulated(500)[0], simulated(500, seed=2)[0])
 
 
-def test_portrait_of_the_book():
-    collateral, debt = simulated()
-    table, facts = accounts.portrait(collateral, debt, shape(), THRESHOLDS)
-    assert table[["collateral", "debt"]].sum().tolist() == pytest.approx([1, 1])
-    assert table["collateral"].is_monotonic_decreasing
-    assert facts["assets"] == pytest.approx((collateral > 0).sum(axis=1).mean())
-    assert facts["near"] == pytest.approx(0.0366, abs=0.005)  # P(0.6·exp(z) < 0.1)
-    assert 0.2 < facts["top"] < 0.8
-    short, _ = accounts.portrait(*simulated(listed=["BTC", "ETH", "USDC"]), shape(), THRESHOLDS)
-    assert set(short.index) == {"BTC", "ETH", "USDC"}
-
-
 def test_settle_gives_units_at_the_opening_prices():
     collateral, debt = simulated(200)
     book = settle(shape(), collateral, debt, PRICES)

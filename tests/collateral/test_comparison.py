@@ -86,7 +86,7 @@ def test_assumptions_list_what_the_universe_marks():
 
 def test_exceedances_are_held_against_the_bound_of_their_own_share():
     losses = pd.DataFrame({"ETH": [0.3, 0.1, np.nan] + [0.0] * 998, "BTC": [0.0] * 1001})
-    found = comparison.exceeded(losses, pd.Series({"ETH": 0.2, "BTC": 0.2}))
+    found = comparison.exceeded(losses, pd.Series({"ETH": 0.2, "BTC": 0.2}), 0.99)
     assert found["beyond"].to_dict() == {"ETH": 1, "BTC": 0}
     # P(X <= 7) = 0.949 and P(X <= 8) = 0.979 for 1,000 draws at 0.4 %
     assert found.loc["ETH", "bound"] == 8

@@ -172,6 +172,20 @@ def test_a_fault_is_named_by_file_asset_field_and_fix(document, path, value, wor
     assert str(refused.value).startswith("mine.yaml: ")
 
 
+@pytest.mark.parametrize(
+    ("kinds", "words"), [({"stablecoin"}, "may be owed"), ({"native", "token"}, "one that moves")]
+)
+def test_a_universe_needs_something_to_owe_and_something_that_moves(document, kinds, words):
+    derived = {"wrapped", "staked", "bridged"}
+    document["assets"] = {
+        symbol: asset
+        for symbol, asset in document["assets"].items()
+        if asset["kind"] not in kinds | derived
+    }
+    with pytest.raises(DataError, match=words):
+        universe.parse(document, "own.yaml")
+
+
 def test_depth_sizes_have_to_ascend(document):
     document["assets"]["ETH"]["depth"]["size_usd"][0] = 5e8
     with pytest.raises(DataError, match="size_usd must ascend"):

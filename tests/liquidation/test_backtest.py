@@ -42,6 +42,11 @@ def test_portrait_shows_what_is_held_and_owed(study):
     assert set(table["asset"]) == {"BTC", "ETH", "USDC", "USDT"}
     assert table.set_index("asset").loc["ETH", "threshold"] == 0.78
     assert np.isnan(table.set_index("asset").loc["USDT", "threshold"])
+    assert table[["collateral", "debt"]].sum().tolist() == pytest.approx([1, 1])
+    assert table["collateral"].is_monotonic_decreasing
+    assert 2 <= facts["assets"] <= 3
+    assert facts["near"] == pytest.approx(0.136, abs=0.04)  # P(0.3·exp(z) < 0.1)
+    assert 0.1 < facts["top"] < 0.9
     assert facts["debt"] < facts["collateral"]
 
 

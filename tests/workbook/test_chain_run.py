@@ -140,6 +140,18 @@ def test_a_notebook_that_fails_says_so_in_six_lines(project, capsys, mode, error
     assert report(project) == before
 
 
+def test_the_command_that_repeats_a_failure_holds_all_that_was_changed(project, capsys):
+    (project.root / "data" / "more data.csv").write_text("value\n4\n")
+    arguments = ["--name", "odd", "-p", "data=data/more data.csv", "-p", "02.mode=raise"]
+    assert cli.main(["run", *arguments]) == 1
+    said = capsys.readouterr().err
+    again = (
+        "--name odd --until 02_scale -p '01_load.data=data/more data.csv' -p 02_scale.mode=raise"
+    )
+    assert f"xcoll run {again}" in said
+    assert not (project.reports / "odd").exists()
+
+
 def test_a_cell_that_takes_too_long(project, capsys):
     path = project.notebooks / "02_scale.ipynb"
     source = path.read_text()

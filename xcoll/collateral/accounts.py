@@ -29,18 +29,7 @@ import pandas as pd
 from xcoll import checks
 from xcoll.errors import DataError, ParameterError
 
-__all__ = [
-    "MIX",
-    "Book",
-    "Draws",
-    "Shape",
-    "book",
-    "dollars",
-    "draw",
-    "mix_of",
-    "portrait",
-    "settle",
-]
+__all__ = ["MIX", "Book", "Draws", "Shape", "book", "dollars", "draw", "mix_of", "settle"]
 
 # Share of seizures by collateral, Aave v2 to early 2023 (bhemen/aave-data, recomputed).
 MIX = {"ETH": 0.46, "LINK": 0.13, "BTC": 0.12, "USDC": 0.03}
@@ -319,45 +308,6 @@ def dollars(
     floating = np.argmax(np.where(volatile, liking - own, -np.inf), axis=1)
     debt[rows, floating] += owed * moving
     return collateral, debt
-
-
-def portrait(
-    collateral: np.ndarray, debt: np.ndarray, shape: Shape, thresholds: pd.Series
-) -> tuple[pd.DataFrame, pd.Series]:
-    """What the accounts of `dollars` hold and owe.
-
-    Returns
-    -------
-    DataFrame
-        Index asset, largest collateral first: ``collateral`` and ``debt`` as shares of the totals,
-        ``accounts`` that hold it; assets that nobody holds or owes are left out.
-    Series
-        Dollars of ``collateral`` and ``debt``, the ``median`` account's collateral, the mean number
-        of ``assets`` held, the share ``top`` of the largest hundredth of the accounts, and the
-        share ``near`` that opens with a health factor under 1.1.
-    """
-    lt = thresholds.reindex(shape.assets).fillna(0.0).to_numpy(dtype=float)
-    size, held = collateral.sum(axis=1), collateral > 0
-    table = pd.DataFrame(
-        {
-            "collateral": collateral.sum(axis=0) / collateral.sum(),
-            "debt": debt.sum(axis=0) / debt.sum(),
-            "accounts": held.mean(axis=0),
-        },
-        index=pd.Index(shape.assets, name="asset"),
-    )
-    facts = pd.Series(
-        {
-            "collateral": size.sum(),
-            "debt": debt.sum(),
-            "median": np.median(size),
-            "assets": held.sum(axis=1).mean(),
-            "top": np.sort(size)[-max(len(size) // 100, 1) :].sum() / size.sum(),
-            "near": (collateral @ lt < 1.1 * debt.sum(axis=1)).mean(),
-        }
-    )
-    used = (table["collateral"] > 0) | (table["debt"] > 0)
-    return table[used].sort_values("collateral", ascending=False, kind="stable"), facts
 
 
 def settle(shape: Shape, collateral: np.ndarray, debt: np.ndarray, prices: pd.Series) -> Book:

@@ -16,8 +16,9 @@ __all__ = ["against_venues", "assumptions", "exceeded", "recommend", "toxic_fron
 
 PARAMETERS = ("threshold", "ltv")
 
-# Share of losses beyond an ES at 99 %: about 0.3 to 0.4 % for fat tails.
-ES_TARGET = 0.004
+# Losses beyond the ES, of those beyond the VaR at the same level: 0.38 for a normal at 99 %, 0.3 to
+# 0.4 for fat tails.
+ES_SHARE = 0.4
 
 
 def toxic_frontier(result: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
@@ -140,7 +141,7 @@ _REASONS = {
 }
 
 
-def exceeded(losses: pd.DataFrame, haircut: pd.Series) -> pd.DataFrame:
+def exceeded(losses: pd.DataFrame, haircut: pd.Series, confidence: float) -> pd.DataFrame:
     """How often a loss was larger than the whole haircut, and how often it might be.
 
     Parameters
@@ -149,16 +150,18 @@ def exceeded(losses: pd.DataFrame, haircut: pd.Series) -> pd.DataFrame:
         time × asset close-out losses over one bar each, so that they do not overlap.
     haircut : Series
         By asset, over the same horizon.
+    confidence : float
+        Level of the ES that the haircut rests on.
 
     Returns
     -------
     DataFrame
         By asset of `losses`: beyond (times exceeded) and bound, the upper 95 % point of a binomial
-        count at `ES_TARGET`.
+        count with the probability ``ES_SHARE·(1 − confidence)``.
     """
     known = losses.notna().sum()
     beyond = losses.gt(haircut.reindex(losses.columns)).sum()
-    bound = binom.ppf(0.95, known, ES_TARGET).astype(int)
+    bound = binom.ppf(0.95, known, ES_SHARE * (1.0 - confidence)).astype(int)
     return pd.DataFrame({"beyond": beyond, "bound": bound})
 
 

@@ -174,6 +174,10 @@ class Universe(Model):
                 raise ValueError(f"asset {symbol}: its column {asset.column} is also ignored")
             if columns.count(asset.column) > 1:
                 raise ValueError(f"asset {symbol}: column {asset.column} is used twice")
+        if not any(asset.peg and "debt" in asset.roles for asset in self.assets.values()):
+            raise ValueError("assets: no stablecoin that may be owed; add one with the role debt")
+        if not any("collateral" in a.roles and not a.peg for a in self.assets.values()):
+            raise ValueError("assets: no collateral but stablecoins; add one that moves")
         return self
 
     @property

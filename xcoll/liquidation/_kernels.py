@@ -1,7 +1,7 @@
 # ruff: noqa: ANN001, ANN202  (numba takes the types from the call)
 """Compiled replay of one cohort under the rules of `aave`; `replay` is its public face.
 
-Arrays are float64 and C-contiguous, asset × account for books and bar × asset for prices.
+Arrays are float64 and C-contiguous, account × asset for books, bar × asset for prices.
 """
 
 import numpy as np
@@ -202,24 +202,10 @@ def premature(c, d, close, low, lt, every, start, within):
 
 @kernel
 def replay(
-    collateral,
-    debt,
-    close,
-    low,
-    lt,
-    lb,
-    fee,
-    rules,
-    bars,
-    steps,
-    delay,
-    fill,
-    within,
-    prune,
-    account,
-    units,
-    by_bar,
-):
+    collateral, debt, close, low, lt, lb, fee, rules,
+    bars, steps, delay, fill, within, prune,
+    account, units, by_bar,
+):  # fmt: skip
     """Run a cohort through `bars` bars; row 0 of `close` is the opening, more rows may follow.
 
     `collateral` and `debt` (account × asset) end as what is left.  Zero on entry are `account`

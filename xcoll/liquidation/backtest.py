@@ -85,11 +85,44 @@ def default(
 
 
 def portrait(study: Study) -> tuple[pd.DataFrame, pd.Series]:
-    """The book that opens when all of its assets are listed, with its parameters, and its facts."""
-    lt = study.parameters.frame["threshold"]
-    sides = accounts.dollars(study.draws, study.shape, lt, study.shape.assets)
-    table, facts = accounts.portrait(*sides, study.shape, lt)
-    return table.join(study.parameters.frame).reset_index(), facts
+    """The book that opens when all of its assets are listed.
+
+    Returns
+    -------
+    DataFrame
+        ``asset``, largest collateral first; ``collateral`` and ``debt`` as shares of the totals,
+        share of the ``accounts`` that hold it, and its risk parameters; assets that nobody holds or
+        owes are left out.
+    Series
+        Dollars of ``collateral`` and ``debt``, the ``median`` account's collateral, the mean number
+        of ``assets`` held, the share ``top`` of the largest hundredth of the accounts, and the
+        share ``near`` that opens with a health factor under 1.1.
+    """
+    shape, frame = study.shape, study.parameters.frame
+    collateral, debt = accounts.dollars(study.draws, shape, frame["threshold"], shape.assets)
+    lt = frame["threshold"].reindex(shape.assets).fillna(0.0).to_numpy(dtype=float)
+    size, held = collateral.sum(axis=1), collateral > 0
+    table = pd.DataFrame(
+        {
+            "collateral": collateral.sum(axis=0) / collateral.sum(),
+            "debt": debt.sum(axis=0) / debt.sum(),
+            "accounts": held.mean(axis=0),
+        },
+        index=pd.Index(shape.assets, name="asset"),
+    )
+    facts = pd.Series(
+        {
+            "collateral": size.sum(),
+            "debt": debt.sum(),
+            "median": np.median(size),
+            "assets": held.sum(axis=1).mean(),
+            "top": np.sort(size)[-max(len(size) // 100, 1) :].sum() / size.sum(),
+            "near": (collateral @ lt < 1.1 * debt.sum(axis=1)).mean(),
+        }
+    )
+    used = table[(table["collateral"] > 0) | (table["debt"] > 0)]
+    ranked = used.sort_values("collateral", ascending=False, kind="stable")
+    return ranked.join(frame).reset_index(), facts
 
 
 def serve(study: Study, ways: Mapping[str, Conduct]) -> tuple[pd.DataFrame, dict[str, pd.Series]]:

@@ -118,6 +118,12 @@ def _overrides(options: argparse.Namespace, chain: "Chain") -> tuple[list, list]
     return settings, texts
 
 
+def _place(options: argparse.Namespace) -> list[str]:
+    """The options that say where the run lies, where they are not the default."""
+    place = ["--name", options.name] if options.name != "default" else []
+    return place + (["--reports", options.reports] if options.reports else [])
+
+
 def _run(options: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
@@ -132,7 +138,12 @@ def _run(options: argparse.Namespace) -> int:
     here = project.find(reports=options.reports)
     settings, texts = _overrides(options, here.chain)
     wanted = plan.build(
-        here, only=options.only, until=options.until, settings=settings, texts=texts
+        here,
+        only=options.only,
+        until=options.until,
+        settings=settings,
+        texts=texts,
+        options=_place(options),
     )
     store = Store(here.reports / ".steps")
     signal.signal(signal.SIGTERM, _interrupt)

@@ -30,6 +30,8 @@ class Plan:
         Notebook to the parameters that differ from their defaults.
     shared : mapping
         Facts that every step rests on: package code and versions.
+    options : sequence of str
+        What of the command line says where the run lies, for the command that repeats it.
     """
 
     project: Project
@@ -37,6 +39,7 @@ class Plan:
     declared: Mapping[str, Sequence[Parameter]]
     changed: Values
     shared: Mapping[str, Mapping[str, str]]
+    options: Sequence[str] = ()
 
     def values(self, notebook: str) -> dict[str, object]:
         """All parameters of `notebook`, defaults included."""
@@ -95,6 +98,7 @@ def build(
     until: str | None = None,
     settings: Iterable[tuple[str | None, str, object, str]] = (),
     texts: Iterable[tuple[str | None, str, object, str]] = (),
+    options: Sequence[str] = (),
 ) -> Plan:
     """Plan a run.
 
@@ -156,6 +160,7 @@ def build(
         declared,
         {name: values for name, values in differing.items() if values},
         shared,
+        options,
     )
     for name in names:
         plan.facts(name)

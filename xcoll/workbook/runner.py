@@ -1,6 +1,7 @@
 """The chain at work: stale notebooks run, independent branches side by side."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -190,12 +191,22 @@ def _complete(step: Step, folder: Path) -> None:
         )
 
 
+def _written(value: object) -> str:
+    """A parameter as the command line takes it."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def _failure(plan: Plan, name: str, error: CellFailureError, partial: Path | None) -> RunError:
     """Six lines: which notebook and cell, the error, the parameters, the log, the way on."""
     logs = plan.project.reports / ".logs"
-    changed = plan.changed.get(name, {})
     values = ", ".join(f"{key}={value!r}" for key, value in plan.values(name).items())
-    options = "".join(f" -p {name}.{key}={value}" for key, value in changed.items())
+    settings = [
+        f"{step}.{key}={_written(value)}"
+        for step in [*plan.project.chain.upstream(name), name]
+        for key, value in plan.changed.get(step, {}).items()
+    ]
+    again = ["xcoll", "run", *plan.options, "--until", name]
+    again += [word for setting in settings for word in ("-p", setting)]
     log = logs / f"{name}.log"
     try:
         logs.mkdir(parents=True, exist_ok=True)
@@ -211,6 +222,6 @@ def _failure(plan: Plan, name: str, error: CellFailureError, partial: Path | Non
         f"  error       {error.error.strip().splitlines()[0]}\n"
         f"  parameters  {values}\n"
         f"  log         {place}\n"
-        f"  again       xcoll run --until {name}{options}\n"
+        f"  again       {shlex.join(again)}\n"
         f"  report      the last good one is as it was; finished notebooks are kept"
     )

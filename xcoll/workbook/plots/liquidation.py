@@ -266,6 +266,7 @@ def frontier(path: pd.DataFrame, low: pd.DataFrame, budget: float) -> Figure:
     )
     _basis_points(ax, axis="x")
     ax.set_xlim(left=-0.15)
+    ax.margins(y=0.09)
     ax.set_xlabel(
         "bad debt of the worst cohorts (expected shortfall), basis points of debt (symmetric log)"
     )
