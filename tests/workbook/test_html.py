@@ -198,6 +198,18 @@ def test_unknown_formula_names_the_cell(notebook):
         render(notebook)
 
 
+def test_what_is_tagged_front_comes_right_under_the_heading(notebook):
+    for cell in notebook.cells:
+        if cell.id in ("result", "figure"):
+            cell.metadata["tags"] = ["front"]
+    page = soup(notebook)
+    sections = page.select("article section, main section")
+    heads = [section.find(["h1", "h2"]) for section in sections]
+    assert heads[0].name == "h1"
+    assert heads[1].get_text() == "Result"
+    assert sections[2]["id"] == "cell-figure"
+
+
 def test_parameters_table_shows_what_was_changed(notebook):
     page = soup(
         notebook,

@@ -11,7 +11,7 @@ from xcoll.workbook.plan import Plan
 from xcoll.workbook.progress import Progress
 from xcoll.workbook.store import Done
 
-__all__ = ["write"]
+__all__ = ["paper", "write"]
 
 
 def write(
@@ -51,7 +51,7 @@ def write(
         )
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     last = list(chain.steps)[-1]
-    paper = _paper(folder, last, plan.project.reports, progress) if last in finished else None
+    printed = paper(folder, last, plan.project.reports, progress) if last in finished else None
     infos = [
         index.PageInfo(
             name=name,
@@ -59,7 +59,7 @@ def write(
             question=chain.steps[name].question,
             headlines=index.headlines(notebook),
             state="stale" if name in described["stale"] else "fresh",
-            pdf=paper if name == last else None,
+            pdf=printed if name == last else None,
         )
         for name, notebook in notebooks.items()
     ]
@@ -67,7 +67,7 @@ def write(
     (folder / "index.html").write_text(page, encoding="utf-8")
 
 
-def _paper(folder: Path, name: str, reports: Path, progress: Progress) -> str | None:
+def paper(folder: Path, name: str, reports: Path, progress: Progress) -> str | None:
     """File name of the PDF of page `name`; None, and a line that says so, without one."""
     chromium = pdf.find_chromium()
     if chromium is None:

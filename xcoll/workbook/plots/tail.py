@@ -251,7 +251,8 @@ def after_fall(losses: pd.DataFrame, fell: pd.DataFrame, trigger: Trigger) -> Fi
     ax.set_xlim(left=0.0)
     ax.set_ylim(bottom=0.2 / len(every))
     ax.set_xlabel("loss to the lowest print of the next bar, in units of the asset's long-run σ")
-    ax.set_ylabel("share of bars that lose more (log scale)")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+    ax.set_ylabel("bars that lose more, percent (log scale)")
     ax.legend(loc="lower left")
     style.note(ax, "lows modelled")
     return figure
