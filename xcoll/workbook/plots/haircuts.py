@@ -49,6 +49,7 @@ def waterfall(shares: pd.DataFrame, title: str) -> Figure:
         )
     ax.set_xlim(0.0, 1.12 * left.max())
     ax.set_xlabel("haircut, percent of the price")
+    ax.set_ylabel("asset")
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -86,6 +87,7 @@ def intervals(
     ax.set_yticks(range(len(place)), list(place))
     ax.set_ylim(-0.6, len(place) - 0.4)
     ax.set_xlabel("liquidation threshold, percent of collateral value (line: 90 % interval)")
+    ax.set_ylabel("asset")
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
     ax.legend(loc="upper left", markerscale=0.8)
@@ -131,6 +133,7 @@ def choices(haircuts: pd.DataFrame, chosen: str, title: str) -> Figure:
             known, known.index, marker=marks[method], color=hue, s=28, zorder=3, label=method
         )
     ax.set_xlabel("haircut, percent of the price")
+    ax.set_ylabel("asset")
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
     ax.legend(loc="lower right", title="low inside the bar", title_fontsize=8)

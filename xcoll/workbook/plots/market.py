@@ -142,6 +142,7 @@ def wicks(close_fall: pd.Series, low_fall: pd.Series, title: str, bars: int = 15
     ax.set_yticks(rows, worst.strftime(written))
     ax.set_xlim(left=0.0)
     ax.set_xlabel("loss from the last close, percent (a bar that closed higher stands at zero)")
+    ax.set_ylabel("date of the bar")
     style.percent(ax.xaxis)
     ax.legend(loc="lower right")
     return figure

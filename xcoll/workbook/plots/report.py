@@ -35,6 +35,7 @@ def readings(levels: pd.DataFrame, recommendation: pd.DataFrame, title: str) -> 
     ax.set_yticks(rows.index, rows["asset"])
     ax.set_ylim(-0.6, len(rows) - 0.4)
     ax.set_xlabel("liquidation threshold, percent of collateral value (band: 90 % interval)")
+    ax.set_ylabel("asset")
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=0.7, labelspacing=0.9)

@@ -215,6 +215,7 @@ def against_truth(table: pd.DataFrame, asset: str) -> Figure:
         ax.set_xlabel("ES over the true ES, ratio (bars: 90 % interval)")
         ax.grid(visible=False, axis="y")
     axes[0].set_yticks(range(len(choices)), choices)
+    axes[0].set_ylabel("low inside the bar")
     axes[0].set_ylim(-1.0, len(choices) - 0.4)
     level = table["confidence"].min()
     style.note(axes[-1], f"ES {percent(level)} of the loss to the lowest print; draws modelled")
