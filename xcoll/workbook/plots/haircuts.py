@@ -55,7 +55,7 @@ def waterfall(shares: pd.DataFrame, title: str) -> Figure:
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     _remark(
         figure,
-        "lows and derived tokens modelled, contract points assumed; scaled under a day",
+        "lows and derived tokens modelled, contract points assumed; scaled under a bar",
     )
     return figure
 
@@ -91,7 +91,7 @@ def intervals(
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
     ax.legend(loc="upper left", markerscale=0.8)
-    _remark(figure, "1h and 4h scaled from the day; lows and derived tokens modelled")
+    _remark(figure, "horizons under a bar scaled from the day; lows and derived tokens modelled")
     return figure
 
 
@@ -116,7 +116,7 @@ def path(
     axes[0].set_ylim(bottom=0.0)  # the axes are shared: only once all lines are drawn
     axes[0].set_ylabel("haircut, percent of the price")
     style.percent(axes[0].yaxis)
-    _remark(figure, "lows modelled; scaled where the horizon is under a day")
+    _remark(figure, "lows modelled; scaled where the horizon is under a bar")
     return figure
 
 
@@ -158,7 +158,7 @@ def debt_pairs(thresholds: pd.DataFrame, title: str) -> Figure:
     ax.set_xlabel("debt asset (annotated: percent)")
     ax.set_ylabel("collateral asset")
     ax.tick_params(axis="y", rotation=0)
-    _remark(figure, "lows of the ratios modelled; scaled where the horizon is under a day")
+    _remark(figure, "lows of the ratios modelled; scaled where the horizon is under a bar")
     return figure
 
 

@@ -40,7 +40,7 @@ def readings(levels: pd.DataFrame, recommendation: pd.DataFrame, title: str) -> 
     style.percent(ax.xaxis)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=0.7, labelspacing=0.9)
     figure.supxlabel(
-        "1h and 4h scaled from the day; lows and derived tokens modelled",
+        "horizons under a bar scaled from the day; lows and derived tokens modelled",
         x=0.99, ha="right", fontsize=7.5, style="italic", color="#595959",
     )  # fmt: skip
     return figure
