@@ -9,24 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose
+from samples import dates, draw
 from scipy import stats
 
 from xcoll.errors import DataError, EstimationError, ParameterError
 from xcoll.estimators import correlation
-
-
-def dates(n):
-    return pd.date_range("2020-01-01", periods=n, freq="D")
-
-
-def draw(n, rho, seed, nu=None, names=("BTC", "ETH", "XRP", "ADA")):
-    """Equicorrelated returns of a normal or t law."""
-    rng = np.random.default_rng(seed)
-    matrix = np.full((len(names), len(names)), rho) + (1 - rho) * np.eye(len(names))
-    x = rng.multivariate_normal(np.zeros(len(names)), matrix, size=n)
-    if nu is not None:
-        x *= np.sqrt(nu / rng.chisquare(nu, size=(n, 1)))
-    return pd.DataFrame(0.02 * x, index=dates(n), columns=list(names))
 
 
 def holed(frame, at):

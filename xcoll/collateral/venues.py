@@ -7,6 +7,7 @@ LTV (most that can be drawn), threshold (closed above it) and bonus (what a keep
 from __future__ import annotations
 
 import datetime
+from abc import ABC, abstractmethod
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pandas as pd
@@ -74,7 +75,7 @@ class Fee(Sourced):
     value: Fraction
 
 
-class Venue(Sourced):
+class Venue(Sourced, ABC):
     """A protocol's published parameters on one day.
 
     regime: `keeper` where a third party liquidates for a bonus, `venue` where the protocol takes
@@ -90,9 +91,9 @@ class Venue(Sourced):
     guard: Guard | None = None
 
     @property
+    @abstractmethod
     def parameters(self) -> dict[str, TokenParameters]:
         """Token → its parameters."""
-        raise NotImplementedError
 
 
 class Aave(Venue):
