@@ -56,7 +56,7 @@ class Progress:
                 file=self.stream,
                 leave=False,
                 disable=not self.live,
-                bar_format="{desc} {bar:24} {n_fmt}/{total_fmt} {elapsed} {postfix}",
+                bar_format="{desc} {bar:24} {n_fmt}/{total_fmt} {elapsed}  {unit}",
             )
 
     def cell(self, notebook: str, index: int, total: int, cell: str) -> None:
@@ -66,7 +66,8 @@ class Progress:
             if bar is not None:
                 bar.total = total
                 bar.n = index
-                bar.set_postfix_str(cell)
+                bar.unit = cell
+                bar.refresh()
 
     def ended(self, notebook: str, how: str) -> float:
         """A notebook is over; returns its seconds."""
