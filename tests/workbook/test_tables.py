@@ -20,6 +20,8 @@ def test_money(value, text):
 
 def test_percent():
     assert percent(0.12345) == "12.3 %"
+    assert FORMATS["points"](-0.27) == "-27.0 pt"
+    assert FORMATS["points"](0.175) == "+17.5 pt"
     assert percent(0.1234, 2) == "12.34 %"
 
 

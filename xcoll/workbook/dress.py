@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 HEADING = re.compile("^h[1-6]$")
-NUMBER = re.compile(r"[-−+]?[$€]?[\d,]*\.?\d+(e[-+]?\d+)?\s?(%|bp|k|M|bn|x|×)?", re.IGNORECASE)
+NUMBER = re.compile(r"[-−+]?[$€]?[\d,]*\.?\d+(e[-+]?\d+)?\s?(%|bp|pt|k|M|bn|x|×)?", re.IGNORECASE)
 MISSING = {"", "–", "-", "nan", "NaN", "NaT", "None"}
 AFAR = re.compile(r"\s*([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 CSS_AFAR = re.compile(r"(url\(\s*|@import\s+)['\"]?\s*([a-z]+:)?//", re.IGNORECASE)
