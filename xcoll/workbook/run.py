@@ -88,8 +88,12 @@ class Run:
         return np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
 
     def say(self, text: str) -> None:
-        """Show a sentence whose numbers were computed; a dollar before a digit is money."""
-        display(Markdown(re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text)))
+        """Show a sentence whose numbers were computed.
+
+        A dollar before a digit is money and no formula, and a percent sign stays with its number.
+        """
+        plain = re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text)
+        display(Markdown(re.sub(r"(?<=\d) %", "\u00a0%", plain)))
 
     def table(
         self,
