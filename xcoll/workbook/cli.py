@@ -53,10 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "-f", dest="file", type=Path, metavar="FILE", help="set parameters from a YAML file"
     )
-    run.add_argument(
+    scope = run.add_mutually_exclusive_group()
+    scope.add_argument(
         "--only", action="append", default=[], metavar="NOTEBOOK", help="run just this one"
     )
-    run.add_argument("--until", metavar="NOTEBOOK", help="run this one and everything before it")
+    scope.add_argument("--until", metavar="NOTEBOOK", help="run this one and everything before it")
     run.add_argument(
         "--jobs",
         type=int,
@@ -87,7 +88,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except XcollError as error:
         print(f"xcoll: {error}", file=sys.stderr)
-        return 130 if str(error).startswith("interrupted") else 1
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "xcoll: interrupted; finished notebooks are kept and the last good report is as it "
+            "was\ngo on with: xcoll run",
+            file=sys.stderr,
+        )
+        return 130
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
         print(f"xcoll: {error.strerror}{place}; finished notebooks are kept", file=sys.stderr)

@@ -67,8 +67,8 @@ def run(
     Raises
     ------
     RunError
-        With six lines for the reader, where a notebook fails or the run is interrupted.
-        Whatever finished stays in the store.
+        With six lines for the reader, where a notebook fails.  Whatever finished stays in the
+        store, also where the run is interrupted.
     """
     chain = plan.project.chain
     finished: dict[str, Done] = {name: before[name] for name in before if name not in plan.steps}
@@ -111,10 +111,7 @@ def run(
                     raise error
     except KeyboardInterrupt:
         cancel()
-        raise RunError(
-            "interrupted; finished notebooks are kept and the last good report is as it was\n"
-            "go on with: xcoll run"
-        ) from None
+        raise
     finally:
         cancel.requested = True
         pool.shutdown(wait=True, cancel_futures=True)
