@@ -6,7 +6,7 @@ import pytest
 
 from xcoll.collateral.accounts import Book
 from xcoll.collateral.thresholds import RiskParameters
-from xcoll.errors import EstimationError, ParameterError
+from xcoll.errors import EstimationError
 from xcoll.liquidation import outcomes
 from xcoll.liquidation.replay import Conduct, replay
 
@@ -72,14 +72,6 @@ def test_premature_by_count_and_by_value():
     assert (back["premature"], back["premature_debt"]) == (1 / 2, 0.375)
     gone = measured([1.0, 0.9, 0.9])
     assert (gone["premature"], gone["premature_debt"]) == (0.0, 0.0)
-
-
-def test_expected_shortfall_by_hand():
-    values = np.arange(100.0)
-    assert outcomes.expected_shortfall(values, 0.95) == pytest.approx(np.mean([95, 96, 97, 98, 99]))
-    assert outcomes.expected_shortfall(values[:3], 0.95) == 2
-    with pytest.raises(ParameterError, match=r"did you mean 0\.95"):
-        outcomes.expected_shortfall(values, 95)
 
 
 def test_average_covers_the_mean_of_overlapping_cohorts():

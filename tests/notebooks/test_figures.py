@@ -39,6 +39,8 @@ def draw(name: str, folder: Path, monkeypatch) -> list[Figure]:
 
 def labels(figure: Figure, axis: str) -> set[str]:
     shared = figure.get_supxlabel() if axis == "x" else figure.get_supylabel()
+    if any(text.get_text() == shared and text.get_style() == "italic" for text in figure.texts):
+        shared = ""  # a remark under the figure names no axis
     axes = (getattr(ax, f"get_{axis}label")() for ax in figure.axes)
     return {label for label in (shared, *axes) if label.strip()}
 

@@ -148,9 +148,13 @@ def test_bad_parameters_stop_before_anything_runs(report, capsys, setting, words
 
 def test_a_confidence_from_the_command_line_reaches_the_haircuts(report, tmp_path):
     shutil.copytree(report.parent / ".steps", tmp_path / ".steps")
-    arguments = ["--until", "05", "-p", "participation=0.05"]
+    # 0.975 is also the level that 04 falls back on: both levels are one then.
+    arguments = ["--until", "05", "-p", "confidence=0.975"]
     assert cli.main(["run", "--reports", str(tmp_path), *arguments]) == 0
     steps = publish.manifest(tmp_path / "default")["steps"]
     old = publish.manifest(report)["steps"]
-    assert steps["04_tail_risk"]["key"] == old["04_tail_risk"]["key"]
-    assert steps["05_haircuts"]["artifacts"] != old["05_haircuts"]["artifacts"]
+    assert steps["02_volatility"]["key"] == old["02_volatility"]["key"]
+    file = "artifacts/05_haircuts/parameters.parquet"
+    milder, given = (pd.read_parquet(folder / file) for folder in (tmp_path / "default", report))
+    volatile = given["asset"].isin(["BTC", "ETH", "LINK"])
+    assert (milder.loc[volatile, "haircut"] < given.loc[volatile, "haircut"]).all()

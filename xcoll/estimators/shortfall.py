@@ -13,6 +13,7 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.errors import EstimationError, ParameterError
+from xcoll.estimators.resampling import circular_blocks, interval
 
 __all__ = [
     "FALLBACK",
@@ -118,8 +119,8 @@ def block_bootstrap_es(
     which hold `coverage` of `replications` resampled ES.
     """
     sample = _clean(losses)
-    drawn = _blocks(len(sample), rng, replications, block)
-    return _middle(_es(sample[drawn], confidence), coverage)
+    drawn = _drawn(len(sample), rng, replications, block)
+    return _ends(_es(sample[drawn], confidence), coverage)
 
 
 def block_bootstrap_ratio(
@@ -139,8 +140,8 @@ def block_bootstrap_ratio(
     pair = _clean(losses), _clean(truth)
     if len(pair[0]) != len(pair[1]):
         raise EstimationError(f"{len(pair[0])} losses stand against {len(pair[1])}; pair them")
-    drawn = _blocks(len(pair[0]), rng, replications, block)
-    return _middle(np.divide(*(_es(sample[drawn], confidence) for sample in pair)), coverage)
+    drawn = _drawn(len(pair[0]), rng, replications, block)
+    return _ends(np.divide(*(_es(sample[drawn], confidence) for sample in pair)), coverage)
 
 
 def table(
@@ -267,17 +268,14 @@ def _es(samples: np.ndarray, confidence: float) -> np.ndarray:
     return measure(worst(samples, depth(n, confidence)), n, confidence)[1]
 
 
-def _blocks(n: int, rng: np.random.Generator, replications: int, block: int) -> np.ndarray:
-    """Indices of resampled series, replications × n: whole blocks, the end joined to the start."""
+def _drawn(n: int, rng: np.random.Generator, replications: int, block: int) -> np.ndarray:
     if checks.whole("block", block) > n:
         raise ParameterError(f"block is {block}, the sample has {n} losses; give a shorter block")
-    starts = rng.integers(0, n, (checks.whole("replications", replications), -(-n // block), 1))
-    return ((starts + np.arange(block)) % n).reshape(replications, -1)[:, :n]
+    return circular_blocks(n, rng, replications, block)
 
 
-def _middle(values: np.ndarray, coverage: float) -> tuple[float, float]:
-    outside = (1.0 - checks.fraction("coverage", coverage)) / 2.0
-    low, high = np.quantile(values, [outside, 1.0 - outside])
+def _ends(values: np.ndarray, coverage: float) -> tuple[float, float]:
+    low, high = interval(values, coverage)
     return float(low), float(high)
 
 

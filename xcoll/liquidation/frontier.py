@@ -14,8 +14,8 @@ import pandas as pd
 from xcoll import checks
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.errors import EstimationError, ParameterError
+from xcoll.estimators.shortfall import historical
 from xcoll.liquidation.cohorts import Study, compare
-from xcoll.liquidation.outcomes import expected_shortfall
 
 __all__ = [
     "Choice",
@@ -102,7 +102,7 @@ def points(swept: pd.DataFrame, confidence: float = 0.95, by: str = "factor") ->
     groups = swept.groupby(by, sort=True)
     table = groups[MEANS].mean()
     for name, column in (("bad_debt_es", "bad_debt"), ("trough_es", "trough")):
-        table[name] = groups[column].agg(lambda x: expected_shortfall(x.to_numpy(), confidence))
+        table[name] = groups[column].agg(lambda x: historical(x, confidence).es)
     table["consistent"] = groups["consistent"].all() if "consistent" in swept else True
     return table
 

@@ -19,13 +19,13 @@ from xcoll import checks
 from xcoll.collateral.accounts import Book
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.errors import EstimationError
+from xcoll.estimators.resampling import circular_blocks, interval
 from xcoll.liquidation.replay import Replay
 
 __all__ = [
     "Opening",
     "average",
     "before_crises",
-    "expected_shortfall",
     "measure",
     "opening",
     "readings",
@@ -125,12 +125,6 @@ def before_crises(outcomes: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="start").reset_index(drop=True)
 
 
-def expected_shortfall(values: np.ndarray, confidence: float) -> float:
-    """Mean of the worst ``1 − confidence`` of `values` (largest first; at least one of them)."""
-    tail = max(round((1 - checks.fraction("confidence", confidence)) * len(values)), 1)
-    return float(np.sort(values)[-tail:].mean())
-
-
 def average(
     outcomes: pd.DataFrame,
     columns: list[str],
@@ -166,14 +160,13 @@ def average(
         raise EstimationError(
             f"{count} cohorts are fewer than two blocks of {block}; give a longer history"
         )
-    picks = _blocks(count, block, checks.whole("replications", replications), rng)
-    means = values[picks].mean(axis=1)
-    tail = (1 - checks.fraction("level", level)) / 2
+    means = values[circular_blocks(count, rng, replications, block)].mean(axis=1)
+    low, high = interval(means, level)
     return pd.DataFrame(
         {
             "mean": values.mean(axis=0),
-            "low": np.quantile(means, tail, axis=0),
-            "high": np.quantile(means, 1 - tail, axis=0),
+            "low": low,
+            "high": high,
             "median": np.median(values, axis=0),
             "p95": np.quantile(values, 0.95, axis=0),
             "worst": values.max(axis=0),
@@ -196,13 +189,6 @@ def readings(
         for service, cohorts in outcomes.groupby("service", sort=False)
     }
     return pd.concat(parts, names=["service"]).reset_index()
-
-
-def _blocks(count: int, block: int, replications: int, rng: np.random.Generator) -> np.ndarray:
-    """Row numbers of circular block resamples, replications × count."""
-    starts = rng.integers(0, count, size=(replications, -(-count // block)))
-    picks = (starts[:, :, None] + np.arange(block)) % count
-    return picks.reshape(replications, -1)[:, :count]
 
 
 def time_to_liquidate(waits: Mapping[str, pd.Series], bar: pd.Timedelta) -> pd.DataFrame:

@@ -190,13 +190,11 @@ def _interrupt(signum: int, frame: object) -> None:
 
 
 def _dry_run(wanted: "Plan", store: "Store", before: dict[str, "Done"]) -> int:
-    from xcoll.workbook import runner
-
     chain = wanted.project.chain
     finished = {name: done for name, done in before.items() if name not in wanted.steps}
     for name in wanted.steps:
         if all(other in finished for other in chain.upstream(name)):
-            known = store.find(name, wanted.key(name, runner.inputs_of(chain, name, finished)))
+            known = store.find(name, wanted.key(name, wanted.inputs(name, finished)))
             if known is not None:
                 finished[name] = known
                 print(f"{name:<24} keep")

@@ -48,12 +48,10 @@ class Cancel:
     """Stops the kernels of all notebooks that are running, from another thread."""
 
     def __init__(self) -> None:
-        self.requested = False
         self._clients: set[PapermillNotebookClient] = set()
 
     def __call__(self) -> None:
         """Stop every running kernel at once."""
-        self.requested = True
         for client in list(self._clients):
             process = getattr(getattr(client.km, "provisioner", None), "process", None)
             if process is not None and process.poll() is None:

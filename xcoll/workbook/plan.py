@@ -1,13 +1,14 @@
 """What a run consists of: the notebooks, their parameters, and the key of each step."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xcoll.errors import DataError
+from xcoll.errors import ArtifactError, DataError
 from xcoll.workbook import fingerprint, parameters
 from xcoll.workbook.parameters import Parameter
 from xcoll.workbook.project import Project
+from xcoll.workbook.store import Done
 
 __all__ = ["Plan", "Values", "build"]
 
@@ -73,9 +74,36 @@ class Plan:
                         f"give another with -p {parameter}=FILE"
                     )
                 inside = path.is_relative_to(self.project.root)
-                data[self.project.relative(path) if inside else path.name] = fingerprint.file(path)
+                label = self.project.relative(path) if inside else f"{path.name} ({parameter})"
+                data[label] = fingerprint.file(path)
             settings |= {f"{name}.{key}": repr(value) for key, value in self.values(name).items()}
         return {"data": data, "parameters": settings, **self.shared}
+
+    def inputs(self, notebook: str, finished: Mapping[str, Done]) -> dict[str, str]:
+        """SHA-256 of every artifact upstream of `notebook`.
+
+        Raises
+        ------
+        ArtifactError
+            Where a notebook upstream has not run.
+        """
+        upstream = self.project.chain.upstream(notebook)
+        missing = [name for name in upstream if name not in finished]
+        if missing:
+            raise ArtifactError(
+                f"{notebook} rests on {', '.join(missing)}, which this run does not hold yet; "
+                f"make them with: xcoll run --until {missing[-1]}"
+            )
+        return {
+            f"{name}/{file}": digest
+            for name in upstream
+            for file, digest in finished[name].artifacts.items()
+        }
+
+    def recorded(self, finished: Mapping[str, Done]) -> "Plan":
+        """The plan that `finished` was made by: today's files and code, the parameters of then."""
+        changed = {name: done.record["changed"] for name, done in finished.items()}
+        return replace(self, steps=list(finished), changed=changed)
 
     def key(self, notebook: str, inputs: Mapping[str, str]) -> str:
         """Hash of everything that the result of `notebook` depends on.

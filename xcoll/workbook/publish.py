@@ -93,20 +93,12 @@ def intact(folder: Path, described: Mapping[str, object]) -> bool:
 
 def stale(plan: Plan, finished: Mapping[str, Done]) -> list[str]:
     """Notebooks of a report whose inputs are no longer those of the steps before them."""
+    recorded = plan.recorded(finished)
     old: list[str] = []
     for name, done in finished.items():
         before = plan.project.chain.upstream(name)
-        if any(other in old or other not in finished for other in before):
-            old.append(name)
-            continue
-        inputs = {
-            f"{other}/{file}": digest
-            for other in before
-            for file, digest in finished[other].artifacts.items()
-        }
-        changed = {other: finished[other].record["changed"] for other in finished}
-        recorded = Plan(plan.project, list(finished), plan.declared, changed, plan.shared)
-        if recorded.key(name, inputs) != done.key:
+        loose = any(other in old or other not in finished for other in before)
+        if loose or recorded.key(name, recorded.inputs(name, finished)) != done.key:
             old.append(name)
     return old
 
@@ -178,8 +170,7 @@ def _described(done: Done) -> dict[str, object]:
 
 
 def _facts(plan: Plan, finished: Mapping[str, Done]) -> dict[str, dict[str, str]]:
-    changed = {name: finished[name].record["changed"] for name in finished}
-    recorded = Plan(plan.project, list(finished), plan.declared, changed, plan.shared)
+    recorded = plan.recorded(finished)
     merged: dict[str, dict[str, str]] = {}
     for name in finished:
         for group, items in recorded.facts(name).items():

@@ -8,39 +8,18 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from time import time
 
-from xcoll.errors import ArtifactError, RunError
+from xcoll.errors import RunError
 from xcoll.workbook import artifacts, engine
-from xcoll.workbook.chain import Chain, Step
+from xcoll.workbook.chain import Step
 from xcoll.workbook.engine import Cancel, CellFailureError
 from xcoll.workbook.plan import Plan
 from xcoll.workbook.progress import Progress
 from xcoll.workbook.project import STEP_VARIABLE
 from xcoll.workbook.store import Done, Store
 
-__all__ = ["inputs_of", "run"]
+__all__ = ["run"]
 
 TIMEOUT = 1800  # seconds for one cell
-
-
-def inputs_of(chain: Chain, notebook: str, finished: Mapping[str, Done]) -> dict[str, str]:
-    """SHA-256 of every artifact upstream of `notebook`.
-
-    Raises
-    ------
-    ArtifactError
-        Where a notebook upstream has not run.
-    """
-    missing = [name for name in chain.upstream(notebook) if name not in finished]
-    if missing:
-        raise ArtifactError(
-            f"{notebook} rests on {', '.join(missing)}, which this run does not hold yet; "
-            f"make them with: xcoll run --until {missing[-1]}"
-        )
-    return {
-        f"{name}/{file}": digest
-        for name in chain.upstream(notebook)
-        for file, digest in finished[name].artifacts.items()
-    }
 
 
 def run(
@@ -87,7 +66,7 @@ def run(
                 ):
                     continue
                 waiting.remove(name)
-                key = plan.key(name, inputs_of(chain, name, finished))
+                key = plan.key(name, plan.inputs(name, finished))
                 known = None if force else store.find(name, key)
                 if known is not None:
                     finished[name] = known
@@ -113,7 +92,6 @@ def run(
         cancel()
         raise
     finally:
-        cancel.requested = True
         pool.shutdown(wait=True, cancel_futures=True)
     if failures:
         raise failures[0]

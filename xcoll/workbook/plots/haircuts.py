@@ -53,7 +53,7 @@ def waterfall(shares: pd.DataFrame, title: str) -> Figure:
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    _remark(
+    style.remark(
         figure,
         "lows and derived tokens modelled, contract points assumed; scaled under a bar",
     )
@@ -91,7 +91,9 @@ def intervals(
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
     ax.legend(loc="upper left", markerscale=0.8)
-    _remark(figure, "horizons under a bar scaled from the day; lows and derived tokens modelled")
+    style.remark(
+        figure, "horizons under a bar scaled from the day; lows and derived tokens modelled"
+    )
     return figure
 
 
@@ -116,7 +118,7 @@ def path(
     axes[0].set_ylim(bottom=0.0)  # the axes are shared: only once all lines are drawn
     axes[0].set_ylabel("haircut, percent of the price")
     style.percent(axes[0].yaxis)
-    _remark(figure, "lows modelled; scaled where the horizon is under a bar")
+    style.remark(figure, "lows modelled; scaled where the horizon is under a bar")
     return figure
 
 
@@ -137,7 +139,7 @@ def choices(haircuts: pd.DataFrame, chosen: str, title: str) -> Figure:
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
     ax.legend(loc="lower right", title="low inside the bar", title_fontsize=8)
-    _remark(figure, "all lows but the donor's own are modelled; horizon one day")
+    style.remark(figure, "all lows but the donor's own are modelled; horizon one day")
     return figure
 
 
@@ -158,9 +160,5 @@ def debt_pairs(thresholds: pd.DataFrame, title: str) -> Figure:
     ax.set_xlabel("debt asset (annotated: percent)")
     ax.set_ylabel("collateral asset")
     ax.tick_params(axis="y", rotation=0)
-    _remark(figure, "lows of the ratios modelled; scaled where the horizon is under a bar")
+    style.remark(figure, "lows of the ratios modelled; scaled where the horizon is under a bar")
     return figure
-
-
-def _remark(figure: Figure, text: str) -> None:
-    figure.supxlabel(text, x=0.99, ha="right", fontsize=7.5, style="italic", color="#595959")

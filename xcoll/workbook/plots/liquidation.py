@@ -96,7 +96,7 @@ def losses(weekly: pd.DataFrame, crises: Mapping[str, str]) -> Figure:
                 ha="left",
                 va="top",
             )
-    _remark(figure, SYNTHETIC)
+    style.remark(figure, SYNTHETIC)
     return figure
 
 
@@ -134,7 +134,7 @@ def excursions(table: pd.DataFrame, chosen: str) -> Figure:
     legend = ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
     for handle in legend.legend_handles:
         handle.set_color(style.CONTEXT)
-    _remark(figure, SYNTHETIC)
+    style.remark(figure, SYNTHETIC)
     return figure
 
 
@@ -200,7 +200,7 @@ def trade_off(points: pd.DataFrame) -> Figure:
         ha="right",
         va="center",
     )
-    _remark(figure, SYNTHETIC)
+    style.remark(figure, SYNTHETIC)
     return figure
 
 
@@ -283,7 +283,7 @@ def frontier(path: pd.DataFrame, low: pd.DataFrame, budget: float) -> Figure:
         color=style.OKABE_ITO["green"],
     )
     ax.legend(loc="lower right")
-    _remark(figure, f"numbers: buffer as a multiple of the given one; {SYNTHETIC}")
+    style.remark(figure, f"numbers: buffer as a multiple of the given one; {SYNTHETIC}")
     return figure
 
 
@@ -292,7 +292,3 @@ def _basis_points(ax: Axes, axis: str = "y") -> None:
     getattr(ax, f"set_{axis}scale")("symlog", linthresh=1)
     getattr(ax, f"set_{axis}lim")(**{"bottom" if axis == "y" else "left": 0})
     getattr(ax, f"{axis}axis").set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def _remark(figure: Figure, text: str) -> None:
-    figure.supxlabel(text, x=0.99, ha="right", fontsize=7.5, style="italic", color="#595959")

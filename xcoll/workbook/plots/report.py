@@ -39,8 +39,8 @@ def readings(levels: pd.DataFrame, recommendation: pd.DataFrame, title: str) -> 
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=0.7, labelspacing=0.9)
-    figure.supxlabel(
+    style.remark(
+        figure,
         "horizons under a bar scaled from the day; lows and derived tokens modelled",
-        x=0.99, ha="right", fontsize=7.5, style="italic", color="#595959",
-    )  # fmt: skip
+    )
     return figure

@@ -28,6 +28,7 @@ __all__ = [
     "money",
     "note",
     "percent",
+    "remark",
 ]
 
 # Okabe and Ito (2008), Color Universal Design.
@@ -184,6 +185,14 @@ def label_ends(ax: Axes, *, gap: float = 0.045) -> None:
         )
 
 
+REMARK = {"fontsize": 7.5, "style": "italic", "color": "#595959"}
+
+
+def remark(figure: Figure, text: str) -> None:
+    """Write a remark ("synthetic books") under the axes of `figure`, to the right."""
+    figure.supxlabel(text, x=0.99, ha="right", **REMARK)
+
+
 def note(ax: Axes, text: str) -> None:
     """Write a remark ("synthetic book", "modelled lows") into the lower right corner of `ax`."""
     ax.annotate(
@@ -192,7 +201,5 @@ def note(ax: Axes, text: str) -> None:
         xycoords="axes fraction",
         ha="right",
         va="bottom",
-        fontsize=7.5,
-        style="italic",
-        color="#595959",
+        **REMARK,
     )
