@@ -10,7 +10,8 @@ from arch.bootstrap import CircularBlockBootstrap
 from tests.benchmarks.measure import Case
 from xcoll.collateral import accounts
 from xcoll.collateral.thresholds import RiskParameters
-from xcoll.estimators import correlation, shortfall, volatility
+from xcoll.estimators import correlation, volatility
+from xcoll.estimators.tail import shortfall
 from xcoll.liquidation import aave
 from xcoll.liquidation.replay import Conduct, replay
 

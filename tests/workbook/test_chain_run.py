@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import build
 
+from tests.workbook.conftest import build
 from xcoll.workbook import cli, fingerprint, publish
 from xcoll.workbook.store import Store
 

@@ -2,8 +2,8 @@
 
 import nbformat
 import pytest
-from conftest import notebook
 
+from tests.workbook.conftest import notebook
 from xcoll.errors import ParameterError
 from xcoll.workbook import parameters
 from xcoll.workbook.parameters import Parameter, check, parse_text, read, resolve

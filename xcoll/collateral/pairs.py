@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from xcoll.collateral import thresholds
-from xcoll.estimators import excursion, tail, volatility
+from xcoll.estimators import tail, volatility
+from xcoll.estimators.tail import excursion
 from xcoll.market.returns import log_returns
 
 __all__ = ["History", "debt_pairs", "market_parts", "ratio_shortfall"]

@@ -15,7 +15,7 @@ from xcoll import checks
 from xcoll.collateral import accounts
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.collateral.universe import Universe
-from xcoll.estimators import excursion
+from xcoll.estimators.tail import excursion
 from xcoll.liquidation.cohorts import Study, calendar, compare, listed, run
 from xcoll.liquidation.frontier import points
 from xcoll.liquidation.replay import Conduct, low_prices

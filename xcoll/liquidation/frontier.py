@@ -14,7 +14,7 @@ import pandas as pd
 from xcoll import checks
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.errors import EstimationError, ParameterError
-from xcoll.estimators.shortfall import historical
+from xcoll.estimators.tail.shortfall import historical
 from xcoll.liquidation.cohorts import Study, compare
 
 __all__ = [

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib import dates as mdates
 from matplotlib.figure import Figure
 
-from xcoll.estimators import copula
+from xcoll.estimators.correlation import copula
 from xcoll.workbook.plots import style
 from xcoll.workbook.plots.volatility import mark_events
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from scipy.stats import binom
 
-from xcoll.estimators.shortfall import Trigger
+from xcoll.estimators.tail.shortfall import Trigger
 from xcoll.workbook.plots import style
 from xcoll.workbook.tables import percent
 

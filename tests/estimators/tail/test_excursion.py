@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from xcoll.errors import DataError, EstimationError, ParameterError
-from xcoll.estimators import excursion
+from xcoll.estimators.tail import excursion
 
 BARS = 150
 

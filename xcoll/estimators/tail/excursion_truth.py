@@ -5,8 +5,8 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.errors import EstimationError
-from xcoll.estimators.excursion import MATCHED_REACH, Donor, excursions
-from xcoll.estimators.shortfall import block_bootstrap_ratio, historical, reliable_confidence
+from xcoll.estimators.tail.excursion import MATCHED_REACH, Donor, excursions
+from xcoll.estimators.tail.shortfall import block_bootstrap_ratio, historical, reliable_confidence
 
 __all__ = ["CHOICES", "LEAST", "against_truth", "cross_validated"]
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import poisson
 
 from xcoll.errors import EstimationError, ParameterError
-from xcoll.estimators import depeg, tail
+from xcoll.estimators import tail
+from xcoll.estimators.tail import depeg
 
 
 def test_hazard_and_its_garwood_interval():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from xcoll.errors import EstimationError
-from xcoll.estimators import excursion, excursion_truth
+from xcoll.estimators.tail import excursion, excursion_truth
 
 
 def donor(bars=400, seed=0, excess=lambda rng, n: rng.exponential(0.5, n)):

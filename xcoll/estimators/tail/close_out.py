@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from xcoll import checks
-from xcoll.estimators import depeg, shortfall
-from xcoll.estimators.excursion import Excursions, corrected
-from xcoll.estimators.losses import close_out_losses
+from xcoll.estimators.tail import depeg, shortfall
+from xcoll.estimators.tail.excursion import Excursions, corrected
+from xcoll.estimators.tail.losses import close_out_losses
 from xcoll.market.returns import bars_in
 
 __all__ = ["COLUMNS", "by_choice", "by_horizon", "of_stablecoins"]

@@ -14,8 +14,8 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.errors import EstimationError
-from xcoll.estimators.losses import LOSSES, path_losses
-from xcoll.estimators.shortfall import beyond, historical
+from xcoll.estimators.tail.losses import LOSSES, path_losses
+from xcoll.estimators.tail.shortfall import beyond, historical
 
 __all__ = ["Recursion", "simulate", "today"]
 

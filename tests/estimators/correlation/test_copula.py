@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from samples import draw
 from scipy import stats
 
+from tests.estimators.samples import draw
 from xcoll.errors import EstimationError, ParameterError
-from xcoll.estimators import copula, correlation
+from xcoll.estimators import correlation
+from xcoll.estimators.correlation import copula
 
 
 def test_t_copula_limit_is_the_closed_form():

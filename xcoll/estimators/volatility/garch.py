@@ -16,8 +16,8 @@ from scipy.signal import lfilter
 
 from xcoll import checks
 from xcoll.errors import EstimationError
-from xcoll.estimators import _arch
 from xcoll.estimators.series import checked, listed
+from xcoll.estimators.volatility import _arch
 
 __all__ = ["Fit", "WalkForward", "ewma", "fit", "residuals", "variance_path", "walk_forward"]
 

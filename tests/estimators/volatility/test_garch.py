@@ -13,9 +13,10 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from xcoll.errors import DataError, EstimationError, ParameterError
-from xcoll.estimators import _arch, volatility
+from xcoll.estimators import volatility
+from xcoll.estimators.volatility import _arch
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 # Fiorentini, Calzolari and Panattoni (1996) and McCullough and Renfro (1999) print six digits;
 # the further ones, and the sandwich errors, were computed for this project.

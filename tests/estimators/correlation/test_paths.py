@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose
-from samples import dates, draw
 from scipy import stats
 
+from tests.estimators.samples import dates, draw
 from xcoll.errors import DataError, EstimationError, ParameterError
 from xcoll.estimators import correlation
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from xcoll.errors import ParameterError
-from xcoll.estimators import close_out, depeg, excursion, tail
+from xcoll.estimators import tail
+from xcoll.estimators.tail import close_out, depeg, excursion
 
 SHARES = {"1h": 0.23, "4h": 0.45, "24h": 1.0}
 MULTIPLES = {"1h": 2.7, "4h": 2.05, "24h": 1.2}

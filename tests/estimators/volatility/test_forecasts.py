@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from xcoll.errors import EstimationError
-from xcoll.estimators import forecasts, volatility
+from xcoll.estimators import volatility
+from xcoll.estimators.volatility import forecasts
 
 
 def dates(n):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xcoll.errors import EstimationError, ParameterError
-from xcoll.estimators import scores
+from xcoll.estimators.volatility import scores
 
 
 def dates(n):

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from xcoll.errors import DataError, EstimationError, ParameterError
-from xcoll.estimators import shortfall, tail
+from xcoll.estimators import tail
+from xcoll.estimators.tail import shortfall
 
 SAMPLES = st.lists(st.floats(-0.5, 0.9), min_size=2, max_size=60)
 LEVELS = st.sampled_from([0.5, 0.9, 0.95, 0.975, 0.99])

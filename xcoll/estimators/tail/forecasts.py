@@ -17,53 +17,16 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from xcoll import checks
 from xcoll.errors import DataError, EstimationError, ParameterError
-from xcoll.estimators import series, shortfall
-from xcoll.estimators.losses import (
+from xcoll.estimators import series
+from xcoll.estimators.tail import shortfall
+from xcoll.estimators.tail.losses import (
     LOSSES,
     Loss,
-    close_out_losses,
-    end_losses,
-    path_losses,
     realised_losses,
 )
-from xcoll.estimators.shortfall import (
-    FALLBACK,
-    FEW,
-    Trigger,
-    VarEs,
-    block_bootstrap_es,
-    block_bootstrap_ratio,
-    historical,
-    reliable_confidence,
-    table,
-    trigger_conditional,
-)
-from xcoll.estimators.simulation import Recursion, simulate, today
+from xcoll.estimators.tail.simulation import Recursion, simulate
 
-__all__ = [
-    "FALLBACK",
-    "FEW",
-    "LOSSES",
-    "METHODS",
-    "Recursion",
-    "Trigger",
-    "VarEs",
-    "block_bootstrap_es",
-    "block_bootstrap_ratio",
-    "close_out_losses",
-    "end_losses",
-    "forecasts",
-    "historical",
-    "path_losses",
-    "realised_losses",
-    "reliable_confidence",
-    "scenarios",
-    "simulate",
-    "table",
-    "today",
-    "trigger_conditional",
-    "walk_forward",
-]
+__all__ = ["METHODS", "forecasts", "scenarios", "walk_forward"]
 
 
 def scenarios(
