@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcoll.errors import EstimationError, ParameterError
+from xcoll.errors import ParameterError
 from xcoll.estimators.volatility import scores
 
 
@@ -66,40 +65,6 @@ def test_forecast_is_scored_on_the_next_bar_only(world):
     after = scores.losses(forecasts["right"], moved**2)
     changed = (before["A"] != after["A"]) & before["A"].notna()
     assert changed[changed].index.tolist() == [returns.index[700]]
-
-
-@pytest.mark.parametrize("lags", [0, 3, None])
-def test_diebold_mariano_has_the_hac_errors_of_statsmodels(lags):
-    rng = np.random.default_rng(1)
-    noise = rng.standard_normal(400)
-    d = pd.Series(0.1 + noise + 0.5 * np.r_[0.0, noise[:-1]], index=dates(400))
-    ours = scores.diebold_mariano(d, 0.0 * d, lags=lags)
-    span = 5 if lags is None else lags  # 4 (400/100)^(2/9) = 5.44
-    theirs = sm.OLS(d.to_numpy(), np.ones(400)).fit(
-        cov_type="HAC", cov_kwds={"maxlags": span, "use_correction": False}
-    )
-    assert ours.lags == span
-    assert ours.difference == pytest.approx(theirs.params[0])
-    assert ours.std_error == pytest.approx(theirs.bse[0])
-    assert ours.p_value == pytest.approx(theirs.pvalues[0])
-    assert ours.interval(0.95) == pytest.approx(tuple(theirs.conf_int(0.05)[0]))
-
-
-def test_diebold_mariano_holds_its_size():
-    rng = np.random.default_rng(2)
-    rejected = sum(
-        scores.diebold_mariano(pd.Series(x), pd.Series(np.zeros(300))).p_value < 0.05
-        for x in rng.standard_normal((400, 300))
-    )
-    assert 6 <= rejected <= 40  # binomial(400, 5 %) and the small-sample excess of HAC errors
-
-
-def test_diebold_mariano_is_antisymmetric(world):
-    returns, forecasts = world
-    a, b = (scores.losses(forecasts[name], returns**2)["A"] for name in ("right", "low"))
-    one, other = scores.diebold_mariano(a, b), scores.diebold_mariano(b, a)
-    assert one.difference == pytest.approx(-other.difference)
-    assert one.p_value == pytest.approx(other.p_value)
 
 
 def test_the_right_forecast_wins(world):
@@ -176,11 +141,3 @@ def test_refusals(world):
         scores.losses(returns, returns, "mae")
     with pytest.raises(ParameterError, match="benchmark"):
         scores.compare(forecasts, returns**2, benchmark="ewma")
-    short = pd.Series(np.arange(29.0))
-    with pytest.raises(EstimationError, match="29 common bars"):
-        scores.diebold_mariano(short, 0 * short)
-    same = pd.Series(np.ones(50))
-    with pytest.raises(EstimationError, match="differ by a constant"):
-        scores.diebold_mariano(same, same)
-    with pytest.raises(ParameterError, match="lags"):
-        scores.diebold_mariano(pd.Series(np.arange(50.0)), same, lags=-1)

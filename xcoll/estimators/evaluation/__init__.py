@@ -1,5 +1,11 @@
 """Do the forecasts hold?  Tests of VaR and ES forecasts, and their scores."""
 
+from xcoll.estimators.evaluation.comparison import (
+    DieboldMariano,
+    confidence_set,
+    diebold_mariano,
+    long_run_variance,
+)
 from xcoll.estimators.evaluation.coverage import (
     LikelihoodRatio,
     Null,
@@ -19,16 +25,20 @@ from xcoll.estimators.evaluation.coverage import (
 )
 
 __all__ = [
+    "DieboldMariano",
     "LikelihoodRatio",
     "Null",
     "TrafficLight",
     "conditional_coverage",
+    "confidence_set",
     "coverage",
+    "diebold_mariano",
     "first_failure",
     "fz0",
     "independence",
     "judge",
     "kupiec",
+    "long_run_variance",
     "monte_carlo_p_value",
     "null",
     "ranking",

@@ -5,21 +5,16 @@ scored on, so that they line up across models and horizons of one bar.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from xcoll import checks
-from xcoll.errors import EstimationError
+from xcoll.estimators.evaluation.comparison import diebold_mariano
 
 __all__ = [
     "LOSSES",
-    "DieboldMariano",
     "compare",
-    "diebold_mariano",
-    "long_run_variance",
     "losses",
     "mse",
     "parkinson",
@@ -70,59 +65,6 @@ def losses(volatility: pd.DataFrame, proxy: pd.DataFrame, loss: str = "qlike") -
         time × asset, stamped by the bar scored; NaN where forecast or proxy is missing.
     """
     return LOSSES[checks.one_of("loss", loss, LOSSES)](volatility.shift(1) ** 2, proxy)
-
-
-@dataclass(frozen=True)
-class DieboldMariano:
-    """Mean loss of one forecast less that of another; negative means that the first is better."""
-
-    difference: float
-    std_error: float
-    p_value: float
-    lags: int
-    bars: int
-
-    def interval(self, confidence: float = 0.9) -> tuple[float, float]:
-        """Bounds of the mean difference, normal with HAC standard error."""
-        checks.fraction("confidence", confidence)
-        width = NormalDist().inv_cdf(0.5 + confidence / 2) * self.std_error
-        return self.difference - width, self.difference + width
-
-
-def long_run_variance(values: np.ndarray, lags: int) -> float:
-    """Newey–West variance `γ_0 + 2 Σ (1 − k/(lags + 1)) γ_k` of a series (Bartlett weights)."""
-    centred = values - values.mean()
-    n = len(centred)
-    weighted = (
-        (1.0 - k / (lags + 1)) * float(centred[k:] @ centred[: n - k]) for k in range(1, lags + 1)
-    )
-    return (float(centred @ centred) + 2.0 * sum(weighted)) / n
-
-
-def diebold_mariano(first: pd.Series, second: pd.Series, lags: int | None = None) -> DieboldMariano:
-    """Diebold and Mariano (1995): is the mean difference of two losses zero?
-
-    Parameters
-    ----------
-    first, second : Series
-        Losses by bar; bars where either is missing are left out.
-    lags : int, optional
-        Of the Bartlett kernel; by default ⌊4 (n/100)^(2/9)⌋ (Newey and West 1994).
-
-    Raises
-    ------
-    EstimationError
-        Fewer than 30 common bars, or losses that never differ.
-    """
-    d = (first - second).dropna().to_numpy()
-    if len(d) < 30:
-        raise EstimationError(f"Diebold–Mariano on {len(d)} common bars; at least 30 are needed")
-    span = int(4 * (len(d) / 100) ** (2 / 9)) if lags is None else checks.whole("lags", lags, 0)
-    if np.ptp(d) == 0.0:
-        raise EstimationError("Diebold–Mariano: the losses differ by a constant; no test")
-    std_error = float(np.sqrt(long_run_variance(d, span) / len(d)))
-    p_value = 2.0 * NormalDist().cdf(-abs(d.mean()) / std_error)
-    return DieboldMariano(float(d.mean()), std_error, p_value, span, len(d))
 
 
 def compare(
