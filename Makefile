@@ -12,7 +12,7 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help report test lint format lab bench lock clean
+.PHONY: help report test lint format lab bench peers lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,12 +34,20 @@ format: $(READY) ## let ruff repair what it can
 lab: $(READY) ## JupyterLab with a kernel named xcoll
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
 
-bench: $(READY) ## speed against peers, in one run
+bench: $(READY) ## speed against the peers that are installed, in one run (four minutes)
 	@$(BIN)/python -m tests.benchmarks
 
+peers: $(READY) ## install the other peers of make bench into .venv (numbagg, statsforecast, DCC packages)
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-bench.lock
+
+SOLVE := uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --upgrade --no-header --quiet
+
 lock: $(READY) ## solve the dependencies again (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --upgrade --no-header -o requirements.lock
+	$(SOLVE) -o requirements.lock >/dev/null
+	$(SOLVE) --extra bench -c requirements.lock \
+		$$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock | sort -u) \
+		| sed '/^# The following packages/,$$d' > requirements-bench.lock
 
 clean: ## remove the environment, all runs and caches
 	rm -rf $(VENV) build *.egg-info .ruff_cache .pytest_cache .hypothesis

@@ -39,6 +39,8 @@ IMPURE = {
     "time",
 }
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+BENCHMARKS = sorted((ROOT / "notebooks" / "benchmarks").glob("*.ipynb"))  # outside the chain
+LOCKED = re.compile(r"^([a-z0-9._-]+)==([^\s;]+)", flags=re.MULTILINE)
 
 
 def floor(path: Path) -> str:
@@ -105,8 +107,12 @@ def test_environment_yml_says_what_pyproject_says():
         requirement = Requirement(text)
         pins[CONDA_NAMES.get(requirement.name, requirement.name)] = str(requirement.specifier)
     pins["python"] = project["requires-python"]
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    specs = [MatchSpec(line) for line in environment["dependencies"] if isinstance(line, str)]
+    lines = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    (by_pip,) = (line["pip"] for line in lines if isinstance(line, dict))
+    assert by_pip.pop() == "--editable ."
+    specs = [MatchSpec(line) for line in lines if isinstance(line, str)] + [
+        MatchSpec(line) for line in by_pip
+    ]
     given = {spec.name.normalized: str(spec.version or "") for spec in specs}
     given.pop("pip")
     assert given == pins
@@ -116,11 +122,26 @@ def test_the_lock_meets_pyproject_and_names_no_index():
     text = (ROOT / "requirements.lock").read_text()
     assert not re.search(r"https?://|index-url", text)
     assert "--hash=sha256:" in text
-    locked = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", text, flags=re.MULTILINE))
+    locked = dict(LOCKED.findall(text))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for line in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
         requirement = Requirement(line)
         assert requirement.specifier.contains(Version(locked[requirement.name])), line
+
+
+def test_the_lock_of_the_peers_adds_to_the_other_and_changes_nothing_in_it():
+    text = (ROOT / "requirements-bench.lock").read_text()
+    assert not re.search(r"https?://|index-url", text)
+    assert "--hash=sha256:" in text
+    added = dict(LOCKED.findall(text))
+    others = dict(LOCKED.findall((ROOT / "requirements.lock").read_text()))
+    assert added
+    assert not added.keys() & others.keys()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for line in project["optional-dependencies"]["bench"]:
+        requirement = Requirement(line)
+        assert any(spec.operator == ">=" for spec in requirement.specifier), line
+        assert requirement.specifier.contains(Version((others | added)[requirement.name])), line
 
 
 def test_nothing_tells_anyone_to_install_the_other_xcoll():
@@ -136,7 +157,7 @@ def test_nothing_tells_anyone_to_install_the_other_xcoll():
         assert not wrong.search(path.read_text(encoding="utf-8")), path
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *BENCHMARKS], ids=lambda path: path.stem)
 def test_notebooks_are_story_and_calls(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     cells = notebook["cells"]
