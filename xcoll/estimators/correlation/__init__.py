@@ -1,31 +1,36 @@
-"""Correlation: paths, matrices now and in stress, tail dependence, alerts."""
+"""Correlation: paths, DCC, matrices now and in stress, tail dependence, alerts."""
 
+from xcoll.estimators.correlation.alerts import alerts, first_eigenvalue_share
+from xcoll.estimators.correlation.dependence import rank_correlation, tail_dependence
 from xcoll.estimators.correlation.paths import (
     LEAST_BARS,
-    alerts,
     assets_of,
     ewma,
-    first_eigenvalue_share,
     matrix,
-    nearest,
     pairs,
-    rank_correlation,
     rolling,
-    stressed,
-    tail_dependence,
 )
+from xcoll.estimators.correlation.shrinkage import Shrunk, ledoit_wolf
+from xcoll.estimators.correlation.stress import nearest, stressed
+from xcoll.estimators.correlation.walk import Monitor, Walk, monitor, walk_forward
 
 __all__ = [
     "LEAST_BARS",
+    "Monitor",
+    "Shrunk",
+    "Walk",
     "alerts",
     "assets_of",
     "ewma",
     "first_eigenvalue_share",
+    "ledoit_wolf",
     "matrix",
+    "monitor",
     "nearest",
     "pairs",
     "rank_correlation",
     "rolling",
     "stressed",
     "tail_dependence",
+    "walk_forward",
 ]

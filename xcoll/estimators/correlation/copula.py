@@ -9,7 +9,9 @@ from scipy import optimize, special, stats
 
 from xcoll import checks
 from xcoll.errors import EstimationError
-from xcoll.estimators import correlation
+from xcoll.estimators.correlation.dependence import rank_correlation
+from xcoll.estimators.correlation.paths import LEAST_BARS
+from xcoll.estimators.correlation.stress import nearest
 from xcoll.estimators.series import checked
 
 __all__ = ["TCopula", "fit", "tail"]
@@ -68,17 +70,15 @@ def fit(returns: pd.DataFrame, confidence: float = 0.9) -> TCopula:
     Raises
     ------
     EstimationError
-        Fewer than `correlation.LEAST_BARS` common bars.
+        Fewer than `LEAST_BARS` common bars.
     """
     frame = checked(returns).dropna()
-    if len(frame) < correlation.LEAST_BARS:
-        raise EstimationError(
-            f"{len(frame)} bars that all assets have; {correlation.LEAST_BARS} are needed"
-        )
+    if len(frame) < LEAST_BARS:
+        raise EstimationError(f"{len(frame)} bars that all assets have; {LEAST_BARS} are needed")
     ranked = pd.DataFrame(1.0, index=frame.columns, columns=frame.columns)
     for i, j in combinations(frame.columns, 2):
-        ranked.loc[i, j] = ranked.loc[j, i] = correlation.rank_correlation(frame[[i, j]].to_numpy())
-    rho = correlation.nearest(ranked, floor=1e-4)
+        ranked.loc[i, j] = ranked.loc[j, i] = rank_correlation(frame[[i, j]].to_numpy())
+    rho = nearest(ranked, floor=1e-4)
     u = frame.rank().to_numpy() / (len(frame) + 1)
     inverse, logdet = np.linalg.inv(rho), np.linalg.slogdet(rho)[1]
 
