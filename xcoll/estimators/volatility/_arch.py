@@ -1,159 +1,161 @@
-"""Maximum likelihood of GARCH(1,1) by the package arch, at unit variance and not on its word alone.
+"""Maximum likelihood by the package arch, and not on its word alone.
 
-arch is imported where it is used: it costs a second, and exponential weights do without it.
+    GARCH, GJR   h_t = ω + (α + γ 1[ε_{t−1}<0]) ε²_{t−1} + β h_{t−1}
+    EGARCH       ln h_t = ω + α (|e_{t−1}| − √(2/π)) + γ e_{t−1} + β ln h_{t−1},    e = ε/√h
+    FIGARCH      h_t = ω/(1−β) + Σ λ_i ε²_{t−i},    λ from φ, d, β, cut off after 1,000 bars
+
+with ε = r − μ (Nelson 1991; Baillie, Bollerslev and Mikkelsen 1996).  The only engine for EGARCH,
+FIGARCH and Hansen's (1994) skewed t; for GARCH and GJR with normal or t errors what is fallen back
+on.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from xcoll import checks
+from xcoll.errors import EstimationError
+from xcoll.estimators.volatility._arch_likelihood import (
+    ERRORS,
+    MODELS,
+    STARTS,
+    End,
+    Likelihood,
+    names,
+)
 
-__all__ = ["LEAST_BARS", "NAMES", "STARTS", "Estimate", "check", "estimate", "refit", "unfit"]
+__all__ = ["ERRORS", "LEAST_BARS", "MODELS", "STARTS", "Estimate", "estimate", "names", "unfit"]
 
 LEAST_BARS = 60  # under two months of days four parameters are noise
-BOUND = 1e-6  # α + β closer to one than this is the optimiser's bound, not an estimate
-
-MODELS = {"garch": {"p": 1, "o": 0, "q": 1}}
-ERRORS = {"normal": "Normal", "t": "StudentsT"}
-NAMES = {"normal": ["mu", "omega", "alpha", "beta"], "t": ["mu", "omega", "alpha", "beta", "nu"]}
-
-
-def _sample(x: np.ndarray, mu: float) -> float:
-    """Mean of ε² at the current mean (the benchmark's, Fiorentini et al. 1996)."""
-    return float(np.mean((x - mu) ** 2))
-
-
-def _backcast(x: np.ndarray, _mu: float) -> float:
-    """Exponentially weighted mean of the first 75 ε² at the sample's mean (arch's default)."""
-    weights = 0.94 ** np.arange(min(75, len(x)))
-    return float(weights @ (x - x.mean())[: len(weights)] ** 2 / weights.sum())
-
-
-STARTS: dict[str, Callable[[np.ndarray, float], float]] = {
-    "sample": _sample,
-    "backcast": _backcast,
-}
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A maximum of the likelihood in the unit of the returns; NaN where there is none.
 
-    `covariance()` gives the parameters' covariance by kind, "hessian" and "robust".
+    Attributes
+    ----------
+    params : ndarray
+        In the order of `names`.
+    converged : bool
+        The optimiser said so, and starting it again from there found nothing more.
+    on_bound : bool
+        α + γ/2 + β, EGARCH's β or FIGARCH's d at one.
+    message : str
+        How each start ended.
+    variance : ndarray
+        h of each bar and, last, the forecast of the next: n + 1.
     """
 
     params: np.ndarray
+    names: list[str]
     loglikelihood: float
     converged: bool
     on_bound: bool
     message: str
-    covariance: Callable[[], dict[str, np.ndarray]] = dict
+    variance: np.ndarray
+    _likelihood: Likelihood | None = None
 
+    def covariance(self) -> dict[str, np.ndarray]:
+        """Covariance of the parameters by numerical derivatives, NaN where there is none.
 
-def check(model: str, errors: str, start: str) -> None:
-    """Raises `ParameterError` for a choice that does not exist."""
-    checks.one_of("model", model, MODELS)
-    checks.one_of("errors", errors, ERRORS)
-    checks.one_of("start", start, STARTS)
+        "hessian", "opg", and "robust" (Bollerslev and Wooldridge 1992).
+        """
+        if self._likelihood is None:
+            size = len(self.params)
+            return {kind: np.full((size, size), np.nan) for kind in ("hessian", "opg", "robust")}
+        return self._likelihood.covariance(self.params)
+
+    def forecast_variance(self, bars: int) -> np.ndarray:
+        """Mean of h in each of the next `bars` bars, at these parameters, in closed form.
+
+        Raises
+        ------
+        EstimationError
+            There is no maximum; or EGARCH with t errors beyond the next bar, where h has no mean
+            (Nelson 1991).
+        """
+        return self._known().forecast_variance(self.params, bars)
+
+    def simulate(
+        self, bars: int, paths: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns and variances of the next bars, each paths × bars."""
+        return self._known().simulate(self.params, bars, paths, rng)
+
+    def _known(self) -> Likelihood:
+        if self._likelihood is None:
+            raise EstimationError(f"nothing to forecast with: {self.message}")
+        return self._likelihood
 
 
 def unfit(x: np.ndarray) -> str:
     """Why `x` cannot be fitted, or an empty string."""
     if len(x) < LEAST_BARS:
         return f"{len(x)} bars are too few, {LEAST_BARS} are needed"
-    if np.ptp(x) == 0.0:
+    largest = np.abs(x).max()
+    if not largest < 1e100:
+        return "a return is NaN, infinite or beyond 1e100"
+    if np.ptp(x) <= 1e-12 * largest:
         return f"the return is constant over {len(x)} bars"
     return ""
-
-
-def refit(x: np.ndarray, model: str, errors: str, start: str, guess: np.ndarray | None) -> Estimate:
-    """Warm start from `guess`; where it fails or stops on the bound also a cold start.
-
-    On the bundled prices arch's optimiser stopped on α + β = 1 and reported success up to 17
-    log-likelihood points under what another start found when it was started warm, up to 96 when
-    it was started cold: so the higher likelihood is kept.
-    """
-    reason = unfit(x)
-    if reason:
-        return Estimate(np.full(len(NAMES[errors]), np.nan), np.nan, False, False, reason)
-    if guess is None:
-        return estimate(x, model, errors, start)
-    warm = estimate(x, model, errors, start, guess)
-    if warm.converged and not warm.on_bound:
-        return warm
-    cold = estimate(x, model, errors, start)
-    kept = max((warm, cold), key=lambda e: (e.converged, e.loglikelihood))
-    return replace(kept, message=f"warm start {warm.message}, cold start {cold.message}")
 
 
 def estimate(
     x: np.ndarray, model: str, errors: str, start: str, guess: np.ndarray | None = None
 ) -> Estimate:
-    """Maximise the likelihood of `x` by arch at unit variance, and scale back."""
-    scale = float(x.std())
-    y = x / scale
-    unit = np.ones(len(NAMES[errors]))
-    unit[0], unit[1] = scale, scale**2
-    process = _process(y, model, errors)
-    initial = STARTS[start]
-    first = None if guess is None else _feasible(guess / unit)
-    backcast = initial(y, y.mean())
-    result = _maximise(process, backcast, first)
-    if start == "sample":  # the variance before the first bar moves with the mean: to a fixed point
-        for _ in range(20):
-            before, backcast = backcast, initial(y, result.params.iloc[0])
-            if abs(backcast - before) < 1e-10:
-                break
-            result = _maximise(process, backcast, _feasible(result.params.to_numpy()))
-    theta = result.params.to_numpy()
-    on_bound = bool(theta[2] + theta[3] > 1.0 - BOUND)
-    converged = result.convergence_flag == 0 and bool(np.isfinite(theta).all())
-    said = "converged" if converged else f"optimiser status {result.convergence_flag}"
+    """Maximise the likelihood of `x` from `guess`, from arch's own start where that is no good.
+
+    On the bundled prices arch's optimiser stopped on α + β = 1 and reported success up to 17
+    log-likelihood points under what another start found when it was started warm, up to 96 when
+    it was started cold.  So a start that fails or ends on the bound is followed by another, and
+    every end is started again until it gains nothing; the highest converged one is kept.
+
+    Parameters
+    ----------
+    x : ndarray
+        Returns in any unit.
+    model, errors, start : str
+        Of `MODELS`, `ERRORS`, `STARTS`.
+    guess : ndarray, optional
+        Parameters in the unit of `x`, moved inside their bounds where they are not.
+    """
+    checks.one_of("model", model, MODELS)
+    checks.one_of("errors", errors, ERRORS)
+    checks.one_of("start", start, STARTS)
+    known = names(model, errors)
+    reason = unfit(x)
+    if reason:
+        none = np.full(len(known), np.nan)
+        return Estimate(none, known, np.nan, False, False, reason, np.full(len(x) + 1, np.nan))
+    likelihood = Likelihood(x, model, errors, start)
+    ends: list[End] = []
+    for name, first in likelihood.starts(guess):
+        ends.append(likelihood.climb(name, first))
+        if ends[-1].converged and not ends[-1].on_bound:
+            break
+    best = max(ends, key=lambda end: (end.converged, end.loglikelihood))
+    theta = likelihood.jacobian @ best.theta + likelihood.shift
     return Estimate(
-        params=theta * unit,
-        loglikelihood=float(result.loglikelihood - len(x) * np.log(scale)),
-        converged=converged,
-        on_bound=on_bound,
-        message=said + (" on the persistence bound" if on_bound else ""),
-        covariance=lambda: {
-            kind: _covariance(process, theta, backcast, kind) * np.outer(unit, unit)
-            for kind in ("hessian", "robust")
-        },
+        params=theta,
+        names=known,
+        loglikelihood=best.loglikelihood - len(x) * np.log(likelihood.scale),
+        converged=best.converged,
+        on_bound=best.on_bound,
+        message="; ".join(end.message for end in ends),
+        variance=likelihood.variance(best.theta) * likelihood.scale**2,
+        _likelihood=likelihood,
     )
 
 
-def _process(y: np.ndarray, model: str, errors: str) -> Any:
-    from arch import univariate
-
-    return univariate.ConstantMean(
-        y,
-        volatility=univariate.GARCH(**MODELS[model]),
-        distribution=getattr(univariate, ERRORS[errors])(),
-        rescale=False,
-    )
+NAMES = {"normal": ["mu", "omega", "alpha", "beta"], "t": ["mu", "omega", "alpha", "beta", "nu"]}
 
 
-def _covariance(process: Any, theta: np.ndarray, backcast: float, kind: str) -> np.ndarray:
-    try:
-        return process.compute_param_cov(theta, backcast=backcast, robust=kind == "robust")
-    except np.linalg.LinAlgError:  # a flat likelihood has no inverse Hessian: no interval either
-        return np.full((len(theta), len(theta)), np.nan)
+def check(model: str, errors: str, start: str) -> None:
+    """Raises `ParameterError` for a choice that does not exist."""
+    checks.one_of("model", model, ["garch"])
+    checks.one_of("errors", errors, NAMES)
+    checks.one_of("start", start, STARTS)
 
 
-def _maximise(process: Any, backcast: float, guess: np.ndarray | None) -> Any:
-    return process.fit(
-        starting_values=guess, backcast=backcast, disp="off", show_warning=False, tol=1e-9
-    )
-
-
-def _feasible(theta: np.ndarray) -> np.ndarray:
-    """`theta` moved inside arch's bounds, so that it is a starting point and not thrown away."""
-    inside = theta.copy()
-    inside[1] = np.clip(theta[1], 1e-6, 9.0)
-    inside[2:4] = np.clip(theta[2:4], 1e-3, 0.998)
-    inside[2:4] *= min(1.0, 0.999 / inside[2:4].sum())
-    inside[4:] = np.clip(theta[4:], 2.1, 200.0)
-    return inside
+refit = estimate
