@@ -1,11 +1,6 @@
 """Value at risk and expected shortfall of what a close-out can lose."""
 
-from xcoll.estimators.tail.forecasts import (
-    METHODS,
-    forecasts,
-    scenarios,
-    walk_forward,
-)
+from xcoll.estimators.tail.copula import Dependence
 from xcoll.estimators.tail.losses import (
     LOSSES,
     close_out_losses,
@@ -13,6 +8,8 @@ from xcoll.estimators.tail.losses import (
     path_losses,
     realised_losses,
 )
+from xcoll.estimators.tail.methods import METHODS
+from xcoll.estimators.tail.portfolio import portfolio_losses
 from xcoll.estimators.tail.shortfall import (
     FALLBACK,
     FEW,
@@ -30,12 +27,14 @@ from xcoll.estimators.tail.simulation import (
     simulate,
     today,
 )
+from xcoll.estimators.tail.walk import forecasts, scenarios, walk_forward
 
 __all__ = [
     "FALLBACK",
     "FEW",
     "LOSSES",
     "METHODS",
+    "Dependence",
     "Recursion",
     "Trigger",
     "VarEs",
@@ -46,6 +45,7 @@ __all__ = [
     "forecasts",
     "historical",
     "path_losses",
+    "portfolio_losses",
     "realised_losses",
     "reliable_confidence",
     "scenarios",

@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 
 from xcoll import checks
-from xcoll.errors import EstimationError
-from xcoll.estimators.tail.losses import LOSSES, path_losses
+from xcoll.errors import EstimationError, ParameterError
+from xcoll.estimators.tail import _kernels, portfolio
+from xcoll.estimators.tail.inputs import frames
+from xcoll.estimators.tail.losses import LOSSES
 from xcoll.estimators.tail.shortfall import beyond, historical
 
-__all__ = ["Recursion", "simulate", "today"]
+__all__ = ["Recursion", "drawn_losses", "simulate", "today"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,24 @@ class Recursion:
         """Variance of the next bar after a shock ε."""
         weight = self.alpha + self.gamma * (shock < 0.0)
         return self.omega + weight * shock**2 + self.beta * variance
+
+    def table(self, assets: int) -> np.ndarray:
+        """(ω, α, γ, β) × asset.
+
+        Raises
+        ------
+        ParameterError : values for another number of assets, a negative or infinite one.
+        """
+        values = [np.asarray(v, float) for v in (self.omega, self.alpha, self.gamma, self.beta)]
+        if any(value.ndim > 1 or value.size not in (1, assets) for value in values):
+            raise ParameterError(
+                f"the recursion has one value an asset, and not for {assets} assets; give scalars "
+                "or one value for each"
+            )
+        found = np.ascontiguousarray([np.broadcast_to(value, assets) for value in values])
+        if not (np.isfinite(found).all() and (found[[0, 1, 3]] >= 0.0).all()):
+            raise ParameterError("the recursion has a negative or infinite ω, α or β")
+        return found
 
 
 def simulate(
@@ -77,13 +97,54 @@ def simulate(
     return returns, lows
 
 
+def drawn_losses(
+    score: np.ndarray,
+    low_score: np.ndarray,
+    picks: np.ndarray,
+    sigma: np.ndarray,
+    recursion: np.ndarray,
+    loss: str = "close_out",
+    weights: np.ndarray | None = None,
+) -> np.ndarray:
+    """Losses of drawn bars without their paths: what `simulate` and `path_losses` say, faster.
+
+    Parameters
+    ----------
+    score, low_score : asset × bar.
+    picks : horizon × path, bars that all assets share, or asset × horizon × path.
+    sigma : σ of the first simulated bar, one an asset.
+    recursion : `Recursion.table`.
+    weights : of the portfolio, by asset.
+
+    Returns
+    -------
+    asset × path, and a last row for the portfolio where `weights` are given.
+    """
+    picks = np.ascontiguousarray(picks if picks.ndim == 3 else picks[None], np.int64)
+    held = np.zeros(len(sigma)) if weights is None else np.ascontiguousarray(weights, float)
+    losses = np.empty((len(sigma) + 1, picks.shape[2]))
+    _kernels.joint(
+        np.ascontiguousarray(score, float),
+        np.ascontiguousarray(low_score, float),
+        picks,
+        np.ascontiguousarray(sigma, float),
+        np.ascontiguousarray(recursion),
+        int(loss == "close_out"),
+        held,
+        losses,
+    )
+    return losses if weights is not None else losses[:-1]
+
+
 def today(
     log_returns: pd.DataFrame,
-    volatility: pd.DataFrame,
-    low: pd.DataFrame,
     bars: int,
     confidence: float | Sequence[float],
     rng: np.random.Generator,
+    *,
+    volatility: pd.DataFrame | None = None,
+    low: pd.DataFrame | None = None,
+    weights: pd.Series | None = None,
     paths: int = 20_000,
     recursion: Recursion | None = None,
 ) -> pd.DataFrame:
@@ -91,8 +152,11 @@ def today(
 
     Parameters
     ----------
-    log_returns, volatility, low : time × asset; σ stamped t for t+1; log excursions.  Every asset
-        needs a σ on the last row.
+    log_returns : time × asset.
+    volatility : σ stamped t for t+1, every asset with one on the last row; EWMA 0.94 where not
+        given.
+    low : log excursions; closes only where not given.
+    weights : by asset, for rows of the portfolio under the weights' name.
     recursion : EWMA 0.94 where not given.
 
     Returns
@@ -105,32 +169,35 @@ def today(
     ------
     EstimationError : an asset without σ today, or no bar that all assets share.
     """
-    levels = np.atleast_1d(confidence).tolist()
+    levels = [checks.fraction("confidence", c) for c in np.atleast_1d(confidence).tolist()]
     checks.whole("bars", bars)
-    previous = volatility.shift(1)
-    score, low_score = (log_returns / previous).to_numpy(), (low / previous).to_numpy()
+    given = frames(log_returns, volatility, low)
+    previous = given.volatility.shift(1)
+    score = (given.log_returns / previous).to_numpy()
+    low_score = (given.low / previous).to_numpy()
     known = np.isfinite(score).all(axis=1) & np.isfinite(low_score).all(axis=1)
-    sigma = volatility.iloc[-1]
+    sigma = given.volatility.iloc[-1]
     if sigma.isna().any() or not known.any():
         missing = ", ".join(sigma.index[sigma.isna()]) or "all assets together"
         raise EstimationError(f"no volatility for {missing} at the last bar; leave the asset out")
-    draws = rng.integers(0, known.sum(), (checks.whole("paths", paths), bars))
-    ahead = simulate(
-        score[known],
-        low_score[known],
-        sigma.to_numpy(),
-        draws,
-        Recursion.ewma() if recursion is None else recursion,
-    )
-    first = tuple(path[:, :1] for path in ahead)
+    names, held = list(log_returns.columns), None
+    if weights is not None:
+        full = portfolio.aligned(weights, log_returns.columns)
+        names, held = [*names, full.name], full.to_numpy()
+    recursion = (Recursion.ewma() if recursion is None else recursion).table(len(sigma))
+    picks = rng.integers(0, known.sum(), (bars, checks.whole("paths", paths)))
+    table = score[known].T, low_score[known].T
     rows = []
     for loss in LOSSES:
-        pairs = zip(path_losses(*ahead, loss).T, path_losses(*first, loss).T, strict=True)
-        for asset, (losses, one_bar) in zip(log_returns.columns, pairs, strict=True):
+        ahead, first = (
+            drawn_losses(*table, drawn, sigma.to_numpy(), recursion, loss, held)
+            for drawn in (picks, picks[:1])
+        )
+        for name, losses, one_bar in zip(names, ahead, first, strict=True):
             for level in levels:
                 found = historical(losses, level)
                 root = np.sqrt(bars) * historical(one_bar, level).es
-                row = {"asset": asset, "loss": loss, "bars": bars} | vars(found)
+                row = {"asset": name, "loss": loss, "bars": bars} | vars(found)
                 rows.append(row | {"beyond": beyond(int(known.sum()), level), "root": root})
     columns = ["asset", "loss", "bars", "confidence", "var", "es", "error", "beyond", "root"]
     return pd.DataFrame(rows)[columns]

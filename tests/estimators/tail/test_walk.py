@@ -25,6 +25,12 @@ def market(bars=120, assets=("A", "B"), seed=0):
     return returns, volatility, low
 
 
+def walk(frames, window, *args, **options):
+    """`tail.walk_forward` of (returns, volatility, low)."""
+    returns, volatility, low = frames
+    return tail.walk_forward(returns, window, *args, volatility=volatility, low=low, **options)
+
+
 def rockafellar_uryasev(losses, confidence):
     """ES as the minimum over c of c + E(L - c)+ / (1 - α); the minimum is at a sample point."""
     return min(c + np.mean(np.maximum(losses - c, 0)) / (1 - confidence) for c in losses)
@@ -117,7 +123,7 @@ def test_close_out_is_never_under_the_end_loss(seed, bars):
 @pytest.mark.parametrize("bars", [1, 3])
 def test_historical_walk_forward_is_the_plain_twin(loss, bars):
     returns, volatility, low = market()
-    found = tail.walk_forward(returns, volatility, low, 40, [0.9, 0.95], bars, "historical", loss)
+    found = walk((returns, volatility, low), 40, [0.9, 0.95], bars, "historical", loss)
     known = tail.realised_losses(returns, low, bars, loss).shift(bars)
     for t, row in enumerate(returns.index):
         for level in (0.9, 0.95):
@@ -135,7 +141,7 @@ def test_historical_walk_forward_is_the_plain_twin(loss, bars):
 @pytest.mark.parametrize("loss", ["close_out", "end"])
 def test_filtered_walk_forward_is_the_plain_twin(loss):
     returns, volatility, low = market()
-    found = tail.walk_forward(returns, volatility, low, 40, 0.95, 1, "fhs", loss)
+    found = walk((returns, volatility, low), 40, 0.95, 1, "fhs", loss)
     move = low if loss == "close_out" else returns
     assert len(found) == 2 * (120 - 40)
     for t in (40, 77, 119):
@@ -158,7 +164,7 @@ def test_planted_jump_moves_no_earlier_forecast(method, bars, loss):
 
     def forecast(frames):
         rng = np.random.default_rng(1)
-        return tail.walk_forward(*frames, 40, 0.95, bars, method, loss, rng, 200)
+        return walk(frames, 40, 0.95, bars, method, loss, rng=rng, paths=200)
 
     before, after = forecast((returns, volatility, low)), forecast(jumped)
     cut = returns.index[at]
@@ -211,8 +217,8 @@ def test_drawn_bar_brings_all_assets_together():
 
 def test_scenarios_rescale_each_bar_to_the_last_sigma():
     returns, volatility, low = market()
-    rescaled = tail.scenarios(returns, volatility, low, method="fhs")
-    plain = tail.scenarios(returns, volatility, low, bars=2)
+    rescaled = tail.scenarios(returns, method="fhs", volatility=volatility, low=low)
+    plain = tail.scenarios(returns, 2, volatility=volatility, low=low)
     t = 50
     expected = 1 - np.exp(low["A"].iloc[t] / volatility["A"].iloc[t - 1] * volatility["A"].iloc[-1])
     assert rescaled["A"].iloc[t] == pytest.approx(expected)
@@ -220,7 +226,7 @@ def test_scenarios_rescale_each_bar_to_the_last_sigma():
         tail.close_out_losses(returns, low, 2)["A"].iloc[t - 2]
     )
     with pytest.raises(ParameterError, match="simulate"):
-        tail.scenarios(returns, volatility, low, 2, "fhs")
+        tail.scenarios(returns, 2, "fhs", volatility=volatility, low=low)
 
 
 def test_bootstrap_with_one_block_only_rotates_the_sample():
@@ -306,15 +312,15 @@ def test_bad_arguments():
     with pytest.raises(ParameterError, match=r"did you mean 0\.99"):
         tail.historical([0.1, 0.2], 99)
     with pytest.raises(ParameterError, match=r"did you mean 0\.99"):
-        tail.walk_forward(returns, volatility, low, 40, 99)
+        tail.walk_forward(returns, 40, 99)
     with pytest.raises(ParameterError, match="choose one of"):
-        tail.walk_forward(returns, volatility, low, 40, method="magic")
+        tail.walk_forward(returns, 40, method="magic")
     with pytest.raises(ParameterError, match="choose one of"):
         tail.realised_losses(returns, low, 1, "both")
     with pytest.raises(ParameterError, match="rng"):
-        tail.walk_forward(returns, volatility, low, 40, bars=3, method="fhs")
+        tail.walk_forward(returns, 40, bars=3, method="fhs")
     with pytest.raises(EstimationError, match="A has 119 losses, the window needs 500"):
-        tail.walk_forward(returns, volatility, low, 500)
+        tail.walk_forward(returns, 500)
     with pytest.raises(ParameterError, match="block"):
         tail.block_bootstrap_es([0.1, 0.2], 0.9, np.random.default_rng(0), block=3)
 
@@ -325,21 +331,21 @@ def test_hole_inside_a_history_names_the_asset(place, value):
     frames = [frame.copy() for frame in market()]
     frames[place].iloc[60, 1] = value
     with pytest.raises(EstimationError, match="B"):
-        tail.walk_forward(*frames, 40)
+        walk(frames, 40)
 
 
 def test_misaligned_or_useless_frames():
     returns, volatility, low = market()
     with pytest.raises(DataError, match="volatility"):
-        tail.walk_forward(returns, volatility.iloc[1:], low, 40)
+        walk((returns, volatility.iloc[1:], low), 40)
     with pytest.raises(DataError, match="low"):
-        tail.walk_forward(returns, volatility, low[["B", "A"]], 40)
+        walk((returns, volatility, low[["B", "A"]]), 40)
     with pytest.raises(EstimationError, match="zero"):
-        tail.walk_forward(returns, volatility * 0.0, low, 40)
+        walk((returns, volatility * 0.0, low), 40)
     with pytest.raises(EstimationError, match="A is missing"):
-        tail.walk_forward(returns, volatility * np.nan, low, 40)
+        walk((returns, volatility * np.nan, low), 40)
     with pytest.raises(DataError):
-        tail.walk_forward(returns.iloc[::-1], volatility.iloc[::-1], low.iloc[::-1], 40)
+        walk((returns.iloc[::-1], volatility.iloc[::-1], low.iloc[::-1]), 40)
 
 
 def test_late_listing_and_delisting_give_no_rows():
@@ -348,9 +354,8 @@ def test_late_listing_and_delisting_give_no_rows():
         frame.iloc[:30, 0] = np.nan
         frame.iloc[100:, 1] = np.nan
     for method, bars in (("historical", 1), ("fhs", 1), ("fhs", 2)):
-        found = tail.walk_forward(
-            returns, volatility, low, 40, 0.9, bars, method, rng=np.random.default_rng(0), paths=50
-        )
+        frames, rng = (returns, volatility, low), np.random.default_rng(0)
+        found = walk(frames, 40, 0.9, bars, method, rng=rng, paths=50)
         times = found.groupby("asset")["time"].agg(["min", "max"])
         assert times.loc["A", "min"] >= returns.index[69]
         assert times.loc["B", "max"] <= returns.index[99]
@@ -366,7 +371,9 @@ def test_rows_with_nan_are_not_taken_for_small_losses():
 def test_forecasts_carry_what_followed():
     returns, volatility, low = market()
     rng = np.random.default_rng(0)
-    found = tail.forecasts(returns, volatility, low, 40, [0.9, 0.95], (1, 3), rng, 100)
+    frames = {"volatility": volatility, "low": low}
+    methods = ("historical", "fhs")
+    found = tail.forecasts(returns, 40, [0.9, 0.95], (1, 3), methods, rng=rng, paths=100, **frames)
     keys = ["method", "loss", "bars", "confidence"]
     assert len(found[keys].drop_duplicates()) == 2 * 2 * 2 * 2
     for (bars, loss), rows in found.groupby(["bars", "loss"]):
@@ -374,7 +381,7 @@ def test_forecasts_carry_what_followed():
         expected = [followed.loc[row.time, row.asset] for row in rows.itertuples()]
         np.testing.assert_array_equal(rows["realised"], expected)
     assert found.loc[found["time"] == returns.index[-1], "realised"].isna().all()
-    single = tail.walk_forward(returns, volatility, low, 40, 0.95, 1, "fhs", "end")
+    single = tail.walk_forward(returns, 40, 0.95, 1, "fhs", "end", **frames)
     same = found.query("confidence == 0.95 and bars == 1 and method == 'fhs' and loss == 'end'")
     assert same["es"].to_numpy() == pytest.approx(single["es"].to_numpy())
 
@@ -394,15 +401,16 @@ def test_table_of_losses_leaves_missing_bars_out():
 
 def test_today_of_one_bar_is_the_filtered_sample():
     returns, volatility, low = market(600)
-    found = tail.today(returns, volatility, low, 1, 0.95, np.random.default_rng(0), 50_000)
+    frames = {"volatility": volatility, "low": low}
+    found = tail.today(returns, 1, 0.95, np.random.default_rng(0), paths=50_000, **frames)
     assert found["root"].to_numpy() == pytest.approx(found["es"].to_numpy())
-    exact = tail.scenarios(returns, volatility, low, method="fhs")["B"].dropna()
+    exact = tail.scenarios(returns, method="fhs", **frames)["B"].dropna()
     row = found.query("asset == 'B' and loss == 'close_out'").iloc[0]
     assert row["es"] == pytest.approx(tail.historical(exact, 0.95).es, abs=4 * row["error"])
     assert row["beyond"] == pytest.approx(0.05 * 599)
-    several = tail.today(returns, volatility, low, 5, 0.95, np.random.default_rng(0), 5000)
+    several = tail.today(returns, 5, 0.95, np.random.default_rng(0), paths=5000, **frames)
     pair = several.pivot_table(index="asset", columns="loss", values="es")
     assert (pair["close_out"] > pair["end"]).all()
     volatility.iloc[-1, 0] = np.nan
     with pytest.raises(EstimationError, match="A"):
-        tail.today(returns, volatility, low, 5, 0.95, np.random.default_rng(0))
+        tail.today(returns, 5, 0.95, np.random.default_rng(0), **frames)
