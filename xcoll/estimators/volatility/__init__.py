@@ -1,13 +1,7 @@
 """Volatility: exponential weights and GARCH, fitted once or walked forward, and their scores."""
 
-from xcoll.estimators.volatility.garch import (
-    Fit,
-    WalkForward,
-    ewma,
-    fit,
-    residuals,
-    variance_path,
-    walk_forward,
-)
+from xcoll.estimators.volatility.exponential import ewma
+from xcoll.estimators.volatility.garch import Fit, fit
+from xcoll.estimators.volatility.walk import WalkForward, residuals, walk_forward
 
-__all__ = ["Fit", "WalkForward", "ewma", "fit", "residuals", "variance_path", "walk_forward"]
+__all__ = ["Fit", "WalkForward", "ewma", "fit", "residuals", "walk_forward"]

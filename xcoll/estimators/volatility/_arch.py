@@ -24,7 +24,17 @@ from xcoll.estimators.volatility._arch_likelihood import (
     names,
 )
 
-__all__ = ["ERRORS", "LEAST_BARS", "MODELS", "STARTS", "Estimate", "estimate", "names", "unfit"]
+__all__ = [
+    "ERRORS",
+    "LEAST_BARS",
+    "MODELS",
+    "STARTS",
+    "Estimate",
+    "estimate",
+    "names",
+    "path",
+    "unfit",
+]
 
 LEAST_BARS = 60  # under two months of days four parameters are noise
 
@@ -65,6 +75,10 @@ class Estimate:
             size = len(self.params)
             return {kind: np.full((size, size), np.nan) for kind in ("hessian", "opg", "robust")}
         return self._likelihood.covariance(self.params)
+
+    def path(self, params: np.ndarray) -> np.ndarray:
+        """Variances of the n bars and the next one at any parameters."""
+        return self._known().path(params)
 
     def forecast_variance(self, bars: int) -> np.ndarray:
         """Mean of h in each of the next `bars` bars, at these parameters, in closed form.
@@ -148,14 +162,6 @@ def estimate(
     )
 
 
-NAMES = {"normal": ["mu", "omega", "alpha", "beta"], "t": ["mu", "omega", "alpha", "beta", "nu"]}
-
-
-def check(model: str, errors: str, start: str) -> None:
-    """Raises `ParameterError` for a choice that does not exist."""
-    checks.one_of("model", model, ["garch"])
-    checks.one_of("errors", errors, NAMES)
-    checks.one_of("start", start, STARTS)
-
-
-refit = estimate
+def path(x: np.ndarray, params: np.ndarray, model: str, errors: str, start: str) -> np.ndarray:
+    """Variances of the n bars and the next one at any parameters."""
+    return Likelihood(x, model, errors, start).path(params)

@@ -170,6 +170,10 @@ class Likelihood:
         limits = np.vstack([bounds, [0.0, np.inf]])
         return volatility.compute_variance(self._of_variance(theta), resids, out, initial, limits)
 
+    def path(self, params: np.ndarray) -> np.ndarray:
+        """Variances at any parameters, both in the unit of the returns."""
+        return self.variance(self._theta(params)) * self.scale**2
+
     def forecast_variance(self, params: np.ndarray, bars: int) -> np.ndarray:
         """Means of the variance of the next bars, in the unit of the returns squared."""
         theta = self._theta(params)

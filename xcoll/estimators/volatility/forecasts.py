@@ -9,7 +9,52 @@ from xcoll.errors import EstimationError
 from xcoll.estimators import volatility
 from xcoll.estimators.volatility import WalkForward
 
-__all__ = ["convergence", "current", "long", "means", "parameters", "record", "spliced"]
+__all__ = [
+    "DAILY",
+    "KINDS",
+    "against",
+    "convergence",
+    "current",
+    "likelihoods",
+    "long",
+    "means",
+    "parameters",
+    "record",
+    "spliced",
+    "walked",
+]
+
+# Models, by name: those that can be fitted anew after every bar, and those that are set against
+# each other on one sample.
+DAILY = {
+    "garch-normal": ("garch", "normal"),
+    "garch-t": ("garch", "t"),
+    "gjr-normal": ("gjr", "normal"),
+    "gjr-t": ("gjr", "t"),
+}
+KINDS = {
+    "garch-t": ("garch", "t"),
+    "gjr-t": ("gjr", "t"),
+    "garch-skewt": ("garch", "skewt"),
+    "egarch-t": ("egarch", "t"),
+    "figarch-t": ("figarch", "t"),
+}
+
+
+def walked(
+    returns: pd.DataFrame,
+    window: int,
+    refit_every: int,
+    minimum: int,
+    models: Mapping[str, tuple[str, str]] = DAILY,
+) -> dict[str, WalkForward]:
+    """Each of `models` (name to model and errors) walked forward over all assets."""
+    return {
+        name: volatility.walk_forward(
+            returns, window, refit_every, model=model, errors=errors, minimum=minimum
+        )
+        for name, (model, errors) in models.items()
+    }
 
 
 def spliced(
@@ -82,16 +127,51 @@ def convergence(record: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         asset, fits, and the shares that converged, that ended on the persistence bound, and that
-        were tried again from a cold start.
+        were left to arch.
     """
-    counted = record.assign(again=record["message"].str.contains("cold start"))
+    counted = record.assign(arch=record["engine"] == "arch")
     shares = counted.groupby("asset", sort=False).agg(
         fits=("converged", "size"),
         converged=("converged", "mean"),
         on_bound=("on_bound", "mean"),
-        cold_start=("again", "mean"),
+        by_arch=("arch", "mean"),
     )
     return shares.sort_values("on_bound", ascending=False, kind="stable").reset_index()
+
+
+def likelihoods(
+    returns: pd.DataFrame, window: int, kinds: Mapping[str, tuple[str, str]] = KINDS
+) -> pd.DataFrame:
+    """Fits of `kinds` (name to model and errors) to the last `window` bars of each listed asset.
+
+    Returns
+    -------
+    DataFrame
+        asset, model, bars, parameters (how many), loglikelihood, aic (2·parameters −
+        2·loglikelihood, Akaike 1974), on_bound, converged.
+
+    Raises
+    ------
+    EstimationError
+        No asset has a return in the last bar, or one of them cannot be fitted.
+    """
+    rows = []
+    for asset in _listed_now(returns):
+        sample = returns[asset].dropna().tail(window)
+        for name, (model, errors) in kinds.items():
+            fit = volatility.fit(sample, model=model, errors=errors)
+            size, value = len(fit.params), fit.loglikelihood
+            rows.append([asset, name, len(sample), size, value, 2.0 * (size - value)])
+            rows[-1] += [fit.on_bound, fit.converged]
+    columns = ["asset", "model", "bars", "parameters", "loglikelihood", "aic"]
+    table = pd.DataFrame(rows, columns=[*columns, "on_bound", "converged"])
+    return table.astype({"asset": "str", "model": "str"})
+
+
+def against(fitted: pd.DataFrame, base: str) -> pd.DataFrame:
+    """AIC of each model of `likelihoods` less that of `base`: asset, then a column a model."""
+    wide = fitted.pivot_table("aic", "asset", "model", sort=False)
+    return wide.sub(wide.pop(base), axis=0).rename_axis(columns=None).reset_index()
 
 
 def current(
@@ -116,7 +196,7 @@ def current(
         No asset has a return in the last bar, or one of them cannot be fitted.
     """
     rows = []
-    for asset in returns.columns[returns.iloc[-1].notna()]:
+    for asset in _listed_now(returns):
         fit = volatility.fit(returns[asset].dropna().tail(window), errors=errors)
         low, high = fit.interval(confidence)
         pair = ["alpha", "beta"]
@@ -125,13 +205,18 @@ def current(
         persistence = float(fit.params[pair].sum())
         rows.append([asset, fit.volatility.iloc[-1], low, high, persistence, error])
         rows[-1] += [fit.on_bound, fit.converged]
-    if not rows:
-        raise EstimationError("no asset has a return in the last bar; nothing is current")
     columns = ["asset", "volatility", "low", "high", "persistence", "persistence_error"]
     table = pd.DataFrame(rows, columns=[*columns, "on_bound", "converged"])
     return table.astype({"asset": "str"}).sort_values(
         "volatility", ascending=False, ignore_index=True
     )
+
+
+def _listed_now(returns: pd.DataFrame) -> list[str]:
+    assets = list(returns.columns[returns.iloc[-1].notna()])
+    if not assets:
+        raise EstimationError("no asset has a return in the last bar; nothing is current")
+    return assets
 
 
 def _together(walks: Mapping[str, WalkForward], part: str, text: str) -> pd.DataFrame:

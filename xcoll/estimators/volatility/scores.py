@@ -1,7 +1,9 @@
 """Scores of volatility forecasts, and how sure one can be that one forecast beats another.
 
 A forecast stamped t is scored on the bar after t; scores are stamped by the bar that they were
-scored on, so that they line up across models and horizons of one bar.
+scored on, so that they line up across models and horizons of one bar.  Three answers to "how sure":
+the interval of a difference to a benchmark, a test against the best model, and the set of models
+that the data cannot tell from the best.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from xcoll import checks
-from xcoll.estimators.evaluation.comparison import diebold_mariano
+from xcoll.estimators.evaluation.comparison import confidence_set, diebold_mariano
 
 __all__ = [
     "LOSSES",
@@ -21,8 +23,12 @@ __all__ = [
     "pooled",
     "qlike",
     "ranking",
+    "standing",
     "table",
 ]
+
+TESTS = ["difference", "low", "high", "p_value", "p_best", "p_set", "included"]
+COLUMNS = ["model", "bars", "score", *TESTS]
 
 
 def qlike(variance: pd.DataFrame, proxy: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +80,7 @@ def compare(
     benchmark: str = "ewma",
     confidence: float = 0.9,
 ) -> pd.DataFrame:
-    """Mean loss of each model and its difference to the benchmark, on the bars all have.
+    """Mean loss of each model, its difference to the benchmark and its place, on common bars.
 
     Parameters
     ----------
@@ -82,33 +88,30 @@ def compare(
         Model to σ, time × asset, stamped t for the bar after t.
     proxy : DataFrame
         time × asset; assets without any value are left out.
+    confidence : float
+        Of the interval of the difference, and of the set of models that may be the best.
 
     Returns
     -------
     DataFrame
         asset, model, bars, score (mean loss), difference (to the benchmark, negative is better),
-        low, high (interval of the difference at `confidence`), p_value; NaN for the benchmark.
+        low, high (its interval) and p_value (Diebold–Mariano), NaN for the benchmark; p_best
+        (Diebold–Mariano against the best score, NaN for the best: the best was picked first,
+        which makes it too small); p_set and included (model confidence set).
+
+    Raises
+    ------
+    EstimationError
+        Fewer than 30 common bars of an asset, or two models whose losses never differ.
     """
     checks.one_of("benchmark", benchmark, forecasts)
     scored = {model: losses(sigma, proxy, loss) for model, sigma in forecasts.items()}
-    rows = []
+    parts = []
     for asset in proxy.columns[proxy.notna().any()]:
-        common = pd.DataFrame({model: frame[asset] for model, frame in scored.items()}).dropna()
-        for model in forecasts:
-            row = {
-                "asset": asset,
-                "model": model,
-                "bars": len(common),
-                "score": common[model].mean(),
-            }
-            if model != benchmark:
-                test = diebold_mariano(common[model], common[benchmark])
-                low, high = test.interval(confidence)
-                row |= {"difference": test.difference, "low": low, "high": high}
-                row |= {"p_value": test.p_value}
-            rows.append(row)
-    columns = ["asset", "model", "bars", "score", "difference", "low", "high", "p_value"]
-    return pd.DataFrame(rows, columns=columns)
+        by_model = pd.DataFrame({model: frame[asset] for model, frame in scored.items()})
+        parts.append(_judged(by_model, benchmark, confidence).assign(asset=asset))
+    columns = ["asset", *COLUMNS]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def table(
@@ -139,48 +142,101 @@ def pooled(
     benchmark: str = "ewma",
     confidence: float = 0.9,
 ) -> pd.DataFrame:
-    """Each model against the benchmark, on the mean difference over the assets of each bar.
+    """`compare` on the mean loss over the assets of each bar; the best model first.
 
-    The assets are the columns of `proxy`.  They fall on the same days: the mean of a day counts
-    it once, where a test for each asset counts it as often as there are assets.
+    The assets are the columns of `proxy`; each counts on the bars that all models forecast.  They
+    fall on the same days: the mean of a day counts it once, where a test for each asset counts it
+    as often as there are assets.
 
     Returns
     -------
     DataFrame
-        model, bars, difference (negative is better), low, high, p_value.
+        The columns of `compare` without asset.
     """
+    checks.one_of("benchmark", benchmark, forecasts)
     scored = {
         model: losses(sigma[proxy.columns], proxy, loss) for model, sigma in forecasts.items()
     }
-    base = scored.pop(checks.one_of("benchmark", benchmark, forecasts))
-    rows = []
-    for model, frame in scored.items():
-        gap = (frame - base).mean(axis=1)
-        test = diebold_mariano(gap, 0.0 * gap)
-        interval = test.interval(confidence)
-        rows.append([model, test.bars, test.difference, *interval, test.p_value])
-    return pd.DataFrame(rows, columns=["model", "bars", "difference", "low", "high", "p_value"])
+    known = np.logical_and.reduce([frame.notna() for frame in scored.values()])
+    of_bar = {model: frame.where(known).mean(axis=1) for model, frame in scored.items()}
+    judged = _judged(pd.DataFrame(of_bar), benchmark, confidence)
+    return judged.sort_values("score", kind="stable", ignore_index=True)
 
 
-def ranking(
-    forecasts: Mapping[str, pd.DataFrame], proxy: pd.DataFrame, loss: str = "qlike"
-) -> pd.DataFrame:
-    """The model with the least mean loss by asset, tested against the next best.
+def ranking(compared: pd.DataFrame) -> pd.DataFrame:
+    """The model with the least mean loss by asset, and how sure that is.
+
+    Parameters
+    ----------
+    compared : DataFrame
+        Of `compare`, or of `table` for one loss and one proxy.
 
     Returns
     -------
     DataFrame
         asset, best, rival (second in mean loss), difference (best less rival), p_value
-        (two-sided; picking the best first makes it too small, so read it as a lower bound), bars,
-        verdict ("clear" where p is under 1 %, "likely" under 10 %, else "open").
+        (two-sided, against the rival; a lower bound, for the best was picked first), survivors
+        (models in the confidence set), survive (their names, the best first), bars, verdict:
+        "clear" where the best survives alone, "likely" where it beats the rival at 10 %, "open".
     """
-    scored = {model: losses(sigma, proxy, loss) for model, sigma in forecasts.items()}
     rows = []
-    for asset in proxy.columns[proxy.notna().any()]:
-        common = pd.DataFrame({model: frame[asset] for model, frame in scored.items()}).dropna()
-        best, rival = common.mean().sort_values(kind="stable").index[:2]
-        test = diebold_mariano(common[best], common[rival])
-        verdict = "clear" if test.p_value < 0.01 else "likely" if test.p_value < 0.1 else "open"
-        rows.append([asset, best, rival, test.difference, test.p_value, test.bars, verdict])
-    columns = ["asset", "best", "rival", "difference", "p_value", "bars", "verdict"]
+    for asset, group in compared.groupby("asset", sort=False):
+        placed = group.sort_values("score", kind="stable")
+        best, rival = placed.iloc[0], placed.iloc[1]
+        alive = placed.loc[placed["included"].astype(bool), "model"].tolist()
+        verdict = "likely" if rival["p_best"] < 0.10 else "open"
+        rows.append(
+            {
+                "asset": asset,
+                "best": best["model"],
+                "rival": rival["model"],
+                "difference": best["score"] - rival["score"],
+                "p_value": rival["p_best"],
+                "survivors": len(alive),
+                "survive": ", ".join(alive),
+                "bars": best["bars"],
+                "verdict": "clear" if alive == [best["model"]] else verdict,
+            }
+        )
+    columns = ["asset", "best", "rival", "difference", "p_value", "survivors", "survive", "bars"]
+    return pd.DataFrame(rows, columns=[*columns, "verdict"])
+
+
+def standing(table: pd.DataFrame) -> pd.DataFrame:
+    """Who wins how often, and how surely, by proxy and loss of a `table`.
+
+    Returns
+    -------
+    DataFrame
+        proxy, loss, assets, most_often (the model that is best on most assets), wins (on how
+        many), alone (assets whose best survives alone), survivors (median number of models in the
+        confidence set).
+    """
+    rows = []
+    for (proxy, loss), group in table.groupby(["proxy", "loss"], sort=False):
+        best = ranking(group)
+        wins = best["best"].value_counts()
+        alive = best["survivors"]
+        rows.append([proxy, loss, len(best), wins.index[0], wins.iloc[0]])
+        rows[-1] += [int((alive == 1).sum()), alive.median()]
+    columns = ["proxy", "loss", "assets", "most_often", "wins", "alone", "survivors"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _judged(by_model: pd.DataFrame, benchmark: str, confidence: float) -> pd.DataFrame:
+    common = by_model.dropna()
+    size = round(1.0 - checks.fraction("confidence", confidence), 12)
+    places = confidence_set(common, size).set_index("model")
+    rows = []
+    for model in common:
+        row = {"model": model, "bars": len(common)} | places.loc[model].to_dict()
+        row["p_set"] = row.pop("p_value")
+        if model != benchmark:
+            test = diebold_mariano(common[model], common[benchmark])
+            low, high = test.interval(confidence)
+            row |= {"difference": test.difference, "low": low, "high": high}
+            row |= {"p_value": test.p_value}
+        if model != places.index[0]:
+            row["p_best"] = diebold_mariano(common[model], common[places.index[0]]).p_value
+        rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"included": bool})
