@@ -1,0 +1,106 @@
+"""Each case still does what its peers do, on tiny sizes and without a clock."""
+
+import pandas as pd
+import pytest
+
+from tests.benchmarks import data, machine
+from tests.benchmarks.__main__ import main, text
+from tests.benchmarks.cases import CASES
+from tests.benchmarks.measure import RUNS, Case, Peer, measure
+from xcoll.errors import ArtifactError
+from xcoll.workbook import benchmarks
+
+ALL = [make for makes in CASES.values() for make in makes]
+
+
+@pytest.mark.parametrize("make", ALL, ids=lambda make: f"{make.__module__}.{make.__name__}")
+def test_case_and_installed_peers_agree(make):
+    case = make(tiny=True)
+    assert any(peer.version for peer in case.peers), "no peer of this case is installed"
+    case.check()
+
+
+def constant(value, calls):
+    def call():
+        calls.append(value)
+        return value
+
+    return call
+
+
+def same(first, second):
+    assert first == second
+
+
+def row_of(peer, calls):
+    case = Case("sum", "1 + 1", constant(2, calls), (peer,))
+    return next(measure(case))
+
+
+def test_a_row_has_the_declared_columns_and_a_ratio():
+    calls = []
+    row = row_of(Peer("numpy", "numpy", constant(2, calls), same, share=0.5, runs=2), calls)
+    assert {"subject", *row} == set(benchmarks.TIMINGS.columns)
+    assert row["runs"] == RUNS
+    assert row["peer_runs"] == 2
+    assert row["faster"] > 0.0
+
+
+def test_what_is_not_installed_is_a_row_without_a_time_and_is_never_called():
+    calls = []
+    row = row_of(Peer("nobody", "no-such-package", constant(3, calls), same), calls)
+    assert row["version"] == ""
+    assert pd.isna(row["peer"])
+    assert pd.isna(row["faster"])
+    assert 3 not in calls
+
+
+def test_a_peer_that_disagrees_stops_the_benchmark():
+    with pytest.raises(AssertionError):
+        row_of(Peer("numpy", "numpy", lambda: 3, same), [])
+
+
+def table():
+    rows = [
+        {
+            "subject": "volatility",
+            "case": f"case {number}",
+            "size": "10 bars",
+            "unit": "ms",
+            "ours": 2.0,
+            "runs": 5,
+            "against": "arch, cold",
+            "package": "arch",
+            "version": version,
+            "peer": peer,
+            "peer_runs": 3,
+            "share": 1.0,
+            "faster": peer / 2.0,
+            "remark": "",
+        }
+        for number, (version, peer) in enumerate([("8.0", 42.0), ("", float("nan")), ("8.0", 1.0)])
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_artifact_is_read_back_and_a_missing_one_names_the_command(tmp_path):
+    found = machine.described(data.ROOT)
+    with pytest.raises(ArtifactError, match="make bench"):
+        benchmarks.read(tmp_path)
+    benchmarks.write(tmp_path, table(), found)
+    timings, where = benchmarks.read(tmp_path)
+    pd.testing.assert_frame_equal(timings, table(), check_dtype=False)
+    assert where == found
+    assert found["processor"] in benchmarks.sentence(where)
+
+
+def test_terminal_table_names_what_is_missing():
+    lines = text(table()).splitlines()
+    assert "21.0×" in lines[1]
+    assert "not installed" in lines[2]
+    assert "0.5×" in lines[3]
+
+
+def test_an_unknown_subject_is_refused(capsys):
+    assert main(["speed"]) == 2
+    assert "volatility" in capsys.readouterr().err
