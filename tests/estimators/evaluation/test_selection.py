@@ -86,13 +86,13 @@ def test_tick_is_another_score(found):
     assert best["method"] == "true"
 
 
-def test_ranking_uses_the_best_score_of_those_that_pass(found):
+def test_ranking_uses_a_method_that_passes(found):
     _, tests, compared, rated = found
     ranked = evaluation.ranking(tests, compared, rated)
     assert ranked["method"].tolist() == ["true", "noisy", "low"]
     assert ranked["rank"].tolist() == [1, 2, 3]
     assert ranked["used"].tolist() == [True, False, False]
-    assert ranked["why"].iloc[0] == "best score of those that pass"
+    assert ranked["why"].iloc[0] == "passes, fewest rejections of equal scores"
     low = ranked.iloc[2]
     assert (low["rejected"], low["rejected_es"], low["assets"]) == (3, 3, 3)
     assert low["allowed"] == binom.ppf(0.95, 3, 0.05)
@@ -106,21 +106,50 @@ def test_ranking_uses_the_best_score_of_those_that_pass(found):
     assert low["fall_ratio"] == pytest.approx(after.loc["low", "rate"] / 0.025)
 
 
-def test_a_better_score_does_not_help_a_method_that_fails(found):
-    _, tests, _, _ = found
-    tests = tests.copy()
-    tests.loc[tests["method"] == "low", "fz0"] -= 9.0
-    ranked = evaluation.ranking(tests)
-    assert ranked["method"].iloc[0] == "low"
+def decided(rejected, p_values, fz0=(-1.0, -0.9, -0.8)):
+    """Ranking of three methods on ten assets; `rejected` assets fail coverage of each."""
+    rows, pooled = [], []
+    for method, k, p, score in zip("abc", rejected, p_values, fz0, strict=True):
+        keys = {"sample": "all bars", "method": method, **CASE}
+        rows += [
+            {"asset": asset, "conditional_mc": 0.01 if asset < k else 0.5, "z2_mc": 0.5, "z2": 0.0,
+             "exceedances": 5, "expected": 5.0, "fz0": score} | keys
+            for asset in range(10)
+        ]  # fmt: skip
+        pooled.append({"asset": "pooled", "dm_p": p, "included": True} | keys)
+    return evaluation.ranking(pd.DataFrame(rows), pd.DataFrame(pooled)).set_index("method")
+
+
+def test_a_better_score_does_not_help_a_method_that_fails():
+    ranked = decided((5, 0, 0), (np.nan, 0.5, 0.5))
+    assert ranked["used"].to_dict() == {"a": False, "b": True, "c": False}
+    assert ranked["why"].tolist() == [
+        "coverage rejected 5 of 10",
+        "passes, fewest rejections of equal scores",
+        "passes, equal score, no fewer rejections",
+    ]
+
+
+def test_of_equal_scores_the_one_with_fewer_rejections_is_used():
+    ranked = decided((2, 1, 0), (np.nan, 0.5, 0.01))
+    assert ranked["used"].to_dict() == {"a": False, "b": True, "c": False}
+    assert ranked.loc["c", "why"] == "passes, worse score"
+    assert decided((2, 1, 0), (np.nan, 0.02, 0.01))["used"].tolist() == [True, False, False]
+    assert decided((0, 0, 0), (np.nan, 0.5, 0.5))["used"].tolist() == [True, False, False]
+
+
+def test_where_none_passes_it_is_said():
+    ranked = decided((9, 5, 7), (np.nan, 0.5, 0.5))
+    assert ranked["used"].to_dict() == {"a": False, "b": True, "c": False}
+    assert ranked.loc["b", "why"] == "none passes: coverage rejected 5 of 10"
+
+
+def test_without_a_comparison_no_two_scores_are_equal(found):
+    ranked = evaluation.ranking(found[1])
     assert ranked.loc[ranked["used"], "method"].tolist() == ["true"]
+    other = evaluation.ranking(found[1].assign(z2_mc=0.5, conditional_mc=0.5))
+    assert other["why"].tolist()[1:] == ["passes, worse score"] * 2
     assert ranked[["dm_p", "in_set", "fall_p"]].isna().all().all()
-
-
-def test_where_none_passes_the_best_score_is_used_and_said(found):
-    _, tests, _, _ = found
-    ranked = evaluation.ranking(tests.assign(conditional_mc=0.001, z2_mc=0.5))
-    assert ranked["used"].tolist() == [True, False, False]
-    assert ranked["why"].iloc[0] == "none passes: coverage rejected 3 of 3"
 
 
 def test_picked_rows_do_not_count(found):

@@ -3,8 +3,12 @@
 A method *passes* where neither its coverage nor its ES is rejected for more assets than chance
 allows: at 5 % and eleven independent true models two or more rejections happen once in ten times,
 so what is counted is compared with the upper 95 % point of that binomial law.  Assets fall
-together, so the count is rougher than the law says.  Of those that pass, the best FZ0 is used; if
-none passes, the best FZ0 of all, and the table says so.
+together, so the count is rougher than the law says.
+
+Of those that pass, the methods whose FZ0 cannot be told apart from the best (Diebold–Mariano on
+the mean over assets) are equals, for a difference in score within its error is no reason; among
+equals the one with the fewest rejections is used, then the better score.  If none passes, all
+are asked the same question, and the table says so.
 """
 
 from collections.abc import Mapping
@@ -56,20 +60,23 @@ def compare(
     """
     kind = scores.SCORES[checks.one_of("score", score, scores.SCORES)]
     charged: dict[tuple, list[pd.DataFrame]] = {}
-    for name, label, realised, var, es in samples(forecasts, picked):
-        L = realised.to_numpy()
-        series = {m: kind(L, var[m].to_numpy(), es[m].to_numpy(), label["confidence"]) for m in var}
-        key = (name, label["loss"], label["confidence"], label["bars"])
-        charged.setdefault((*key, label["asset"]), []).append(
-            pd.DataFrame(series, index=realised.index)
-        )
+    for sample in samples(forecasts, picked):
+        level = sample.case["confidence"]
+        series = [
+            kind(sample.losses, sample.var[:, m], sample.es[:, m], level)
+            for m in range(len(sample.methods))
+        ]
+        frame = pd.DataFrame(np.column_stack(series), sample.times, sample.methods)
+        key = (sample.name, *(sample.case[name] for name in ("loss", "confidence", "bars")))
+        charged.setdefault((*key, sample.case["asset"]), []).append(frame)
     for key, frames in list(charged.items()):
         charged.setdefault((*key[:4], POOLED), []).extend(frames)
     rows = []
     for (name, loss, confidence, bars, asset), frames in charged.items():
-        # Methods that not every asset has would be compared on other assets.
-        both = pd.concat(frames, join="inner") if len(frames) > 1 else frames[0]
-        losses = both.groupby(level=0).mean() if asset == POOLED else both
+        # A method that some asset lacks would be compared on other assets.
+        losses = frames[0]
+        if asset == POOLED:
+            losses = pd.concat(frames, join="inner").groupby(level=0).mean()
         if len(losses) < LEAST_BARS or losses.shape[1] < 2:
             continue
         found = confidence_set(losses, size, seed, replications)
@@ -119,7 +126,7 @@ def ranking(
     (mean of 1 - Z2: above one where the ES was too low), fz0 (mean over assets), dm_p (pooled,
     against the best score), in_set (assets whose confidence set holds it), fall_ratio, fall_p,
     fall_es_p, fall_fz0 (the picked bars, all assets), rank (by fz0), used, why.  NaN where
-    `compared` or `rated` has nothing to say.
+    `compared` or `rated` has nothing to say; without `compared` no two scores are equal.
     """
     checks.fraction("size", size)
     lacking = {COVERAGE_TEST, ES_TEST, "fz0", "sample"} - set(table)
@@ -148,11 +155,18 @@ def ranking(
     ranked = _joined(ranked, compared, rated)
     ranked["rank"] = ranked.groupby(_KEYS)["fz0"].rank(method="first").astype(int)
     ranked = ranked.sort_values([*_KEYS, "rank"], ignore_index=True)
-    passes = ranked[["rejected", "rejected_es"]].max(axis=1) <= ranked["allowed"]
-    best = ranked.assign(failed=~passes).sort_values([*_KEYS, "failed", "rank"])
-    used = best.groupby(_KEYS).head(1).index
-    ranked["used"] = ranked.index.isin(used)
-    ranked["why"] = [_why(row, ok) for row, ok in zip(ranked.itertuples(), passes, strict=True)]
+    ranked["passes"] = ranked[["rejected", "rejected_es"]].max(axis=1) <= ranked["allowed"]
+    ranked["used"] = False
+    ranked["why"] = ""
+    for _, case in ranked.groupby(_KEYS):
+        asked = case if not case["passes"].any() else case[case["passes"]]
+        told_apart = (asked["dm_p"] < size) | asked["dm_p"].isna()
+        equals = asked[~told_apart | (asked["rank"] == asked["rank"].min())]
+        failures = equals["rejected"] + equals["rejected_es"]
+        used = equals.assign(failures=failures).sort_values(["failures", "rank"]).index[0]
+        ranked.loc[used, "used"] = True
+        for row in case.itertuples():
+            ranked.loc[row.Index, "why"] = _why(row, row.Index == used, row.Index in equals.index)
     columns = ["method", "assets", "rejected", "rejected_es", "allowed", "hit_ratio", "es_ratio"]
     columns += ["fz0", "dm_p", "in_set", "fall_ratio", "fall_p", "fall_es_p", "fall_fz0"]
     return ranked[[*_KEYS, *columns, "rank", "used", "why"]]
@@ -185,9 +199,13 @@ def _joined(
     return ranked.astype(dict.fromkeys(["dm_p", "in_set", *fell.columns[4:]], float))
 
 
-def _why(row: tuple, passes: bool) -> str:
+def _why(row: tuple, used: bool, equal: bool) -> str:
     counts = (("coverage", row.rejected), ("ES", row.rejected_es))
     failed = [f"{name} rejected {k:.0f} of {row.assets}" for name, k in counts if k > row.allowed]
-    if row.used:
-        return "best score of those that pass" if passes else "none passes: " + ", ".join(failed)
-    return ", ".join(failed) if failed else "passes, another scores better"
+    if used and not row.passes:
+        return "none passes: " + ", ".join(failed)
+    if used:
+        return "passes, fewest rejections of equal scores"
+    if failed:
+        return ", ".join(failed)
+    return "passes, equal score, no fewer rejections" if equal else "passes, worse score"

@@ -5,6 +5,7 @@ is on windows that do not overlap.  Methods are compared on the bars that all of
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from xcoll.estimators.evaluation.montecarlo import Null, monte_carlo_p_value, nu
 from xcoll.estimators.evaluation.quantile import dynamic_quantile
 from xcoll.estimators.evaluation.waits import duration
 
-__all__ = ["ALL", "CASE", "SUCCESSIVE", "TESTS", "coverage", "judge", "rates", "samples"]
+__all__ = ["ALL", "CASE", "SUCCESSIVE", "TESTS", "Sample", "coverage", "judge", "rates", "samples"]
 
 ALL = "all bars"
 CASE = ["asset", "loss", "confidence", "bars"]
@@ -150,60 +151,85 @@ def coverage(
     """
     nulls: dict[tuple[int, float], Null] = {}
     rows = []
-    for name, label, realised, var, es in samples(forecasts, picked):
-        if len(realised) < 2:
-            if name == ALL:
-                raise EstimationError(
-                    f"{label['asset']}, {label['loss']}: {len(realised)} forecasts that all "
-                    "methods made have a realised loss, two are needed; shorten the window"
-                )
+    for sample in samples(forecasts, picked):
+        n, level = len(sample.losses), sample.case["confidence"]
+        if n < 2 and sample.name == ALL:
+            raise EstimationError(
+                f"{sample.case['asset']}, {sample.case['loss']}: {n} forecasts that all methods "
+                "made have a realised loss, two are needed; shorten the window"
+            )
+        if n < 2:
             continue
-        level = label["confidence"]
-        size = len(realised), level
-        if size not in nulls:
-            nulls[size] = null(size[0], share(level), rng, replications)
-        for method in var:
-            series = realised.to_numpy(), var[method].to_numpy(), es[method].to_numpy()
-            found = judge(*series, level, nulls[size], rng, successive=name == ALL)
-            rows.append({"sample": name} | label | {"method": method} | found)
+        if (n, level) not in nulls:
+            nulls[n, level] = null(n, share(level), rng, replications)
+        for m, method in enumerate(sample.methods):
+            series = sample.losses, sample.var[:, m], sample.es[:, m]
+            found = judge(*series, level, nulls[n, level], rng, successive=sample.name == ALL)
+            rows.append({"sample": sample.name} | sample.case | {"method": method} | found)
     return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The bars on which the methods of one asset, loss, level and horizon are compared.
+
+    Attributes
+    ----------
+    name : "all bars" or that of a pick.
+    case : the asset, loss, confidence and bars.
+    methods : their names.
+    times : when the forecasts were made, ascending; windows of several bars do not overlap.
+    losses : realised, one a bar.
+    var, es : bar × method.
+    """
+
+    name: str
+    case: dict[str, object]
+    methods: list[str]
+    times: pd.Index
+    losses: np.ndarray
+    var: np.ndarray
+    es: np.ndarray
 
 
 def samples(
     forecasts: pd.DataFrame, picked: Mapping[str, pd.DataFrame] | None = None
-) -> Iterator[tuple[str, dict[str, object], pd.Series, pd.DataFrame, pd.DataFrame]]:
-    """The bars on which the methods of each asset, loss, level and horizon are compared.
+) -> Iterator[Sample]:
+    """Every case of a forecast table, on all bars and on the picked ones.
 
-    Yields the name of the sample, the case, the realised losses by time, and VaR and ES, time ×
-    method.  Windows of several bars do not overlap.
+    Raises
+    ------
+    DataError : no rows, a column that is missing, or two forecasts of one method for one bar.
     """
     absent = [column for column in _COLUMNS if column not in forecasts]
     if absent or forecasts.empty:
         raise DataError(
             f"the forecast table has {len(forecasts)} rows and lacks {absent}; give tail.forecasts"
         )
-    if forecasts.duplicated([*CASE, "method", "time"]).any():
-        raise DataError("two forecasts of one method for the same asset, case and bar; keep one")
-    bar = pd.Index(np.sort(forecasts["time"].unique()))
-    methods = list(dict.fromkeys(forecasts["method"]))
-    for key, group in forecasts.groupby(CASE, sort=False):
-        label = dict(zip(CASE, key, strict=True))
-        present = [method for method in methods if (group["method"] == method).any()]
-        known = group[np.isfinite(group[["var", "es", "realised"]].to_numpy()).all(axis=1)]
-        wide = known.set_index(["time", "method"])[["var", "es", "realised"]].unstack()  # noqa: PD010
-        wide = wide.reindex(
-            columns=pd.MultiIndex.from_product([["var", "es", "realised"], present])
-        )
-        wide = wide[wide.notna().all(axis=1)]
+    bar, times = pd.factorize(forecasts["time"], sort=True)
+    kind, names = pd.factorize(forecasts["method"])
+    values = forecasts[["realised", "var", "es"]].to_numpy(float)
+    # Whole numbers group much faster than text.
+    codes = pd.DataFrame({column: pd.factorize(forecasts[column])[0] for column in CASE})
+    for row in codes.groupby(CASE, sort=False).indices.values():
+        case = forecasts.iloc[row[0]][CASE].to_dict()
+        kinds, column = np.unique(kind[row], return_inverse=True)
+        if len(np.unique(bar[row] * len(kinds) + column)) < len(row):
+            raise DataError(f"{case}: two forecasts of one method for one bar; keep one")
+        table = np.full((len(times), len(kinds), 3), np.nan)
+        table[bar[row], column] = values[row]
+        place = np.flatnonzero(np.isfinite(table).all(axis=(1, 2)))
         # Non-overlapping windows: every h-th bar from the first common forecast on.
-        place = bar.get_indexer(wide.index)
-        wide = wide[(place - place[:1]) % label["bars"] == 0]
-        realised, var, es = wide["realised"].iloc[:, 0], wide["var"], wide["es"]
-        yield ALL, label, realised, var, es
+        place = place[(place - place[:1]) % case["bars"] == 0]
+        methods = [str(name) for name in names[kinds]]
+        picks = {ALL: np.ones(len(place), bool)}
         for name, only in (picked or {}).items():
-            wanted = only[label["asset"]].reindex(realised.index, fill_value=False)
-            kept = wanted.to_numpy(bool)
-            yield name, label, realised[kept], var[kept], es[kept]
+            wanted = only[case["asset"]].reindex(times[place], fill_value=False)
+            picks[name] = wanted.to_numpy(bool)
+        for name, kept in picks.items():
+            some = table[place[kept]]
+            losses, var, es = some[:, 0, 0], some[..., 1], some[..., 2]
+            yield Sample(name, case, methods, times[place[kept]], losses, var, es)
 
 
 def rates(
@@ -211,7 +237,7 @@ def rates(
 ) -> pd.DataFrame:
     """Exceedances and ES of all assets together, with p-values that know that assets fall together.
 
-    The one test that a handful of bars a asset can carry: the assets of a date are one
+    The one test that a handful of bars an asset can carry: the assets of a date are one
     observation, `Σ_t S_t / √(Σ_t S_t²)` with S_t the sum over the date's assets, by N(0, 1)
     (a score test with clusters, Liang and Zeger 1986).
 
@@ -219,39 +245,42 @@ def rates(
     -------
     Table: sample, loss, confidence, bars, method, n, dates, exceedances, rate, rate_p (two-sided),
     es_ratio (`Σ L 1[L > VaR]/ES` over n p, above one where the ES was too low), es_p (one-sided),
-    fz0.  NaN p-values where fewer than ten dates are left.
+    fz0.  NaN p-values where fewer than ten dates are left, or nothing exceeds.
     """
-    parts: dict[tuple, list[pd.DataFrame]] = {}
-    for name, label, realised, var, es in samples(forecasts, picked):
-        p = share(label["confidence"])
-        for method in var:
-            L, v, e = realised.to_numpy(), var[method].to_numpy(), es[method].to_numpy()
-            hit = v < L
-            frame = {"hit": hit, "ratio": hit * L / e / p}
-            frame["fz0"] = scores.fz0(L, v, e, label["confidence"])
-            key = (name, label["loss"], label["confidence"], label["bars"], method)
-            parts.setdefault(key, []).append(pd.DataFrame(frame, index=realised.index))
+    parts: dict[tuple, list[Sample]] = {}
+    for sample in samples(forecasts, picked):
+        key = sample.name, *(sample.case[name] for name in CASE[1:])
+        parts.setdefault(key, []).append(sample)
     rows = []
-    for key, frames in parts.items():
-        every = pd.concat(frames)
+    for key, group in parts.items():
         p = share(key[2])
-        if every.empty:
-            continue
-        off = pd.DataFrame({"rate": every["hit"] - p, "es": every["ratio"] - 1.0})
-        dates = off.groupby(level=0).sum()
-        z = dates.sum() / np.sqrt((dates**2).sum())
-        few = len(dates) < 10 or not every["hit"].any()
-        rows.append(
-            dict(zip(["sample", "loss", "confidence", "bars", "method"], key, strict=True))
-            | {
-                "n": len(every),
-                "dates": len(dates),
-                "exceedances": int(every["hit"].sum()),
-                "rate": float(every["hit"].mean()),
-                "rate_p": np.nan if few else float(2.0 * ndtr(-abs(z["rate"]))),
-                "es_ratio": float(every["ratio"].mean()),
-                "es_p": np.nan if few else float(ndtr(-z["es"])),
-                "fz0": float(every["fz0"].mean()),
-            }
-        )
+        for method in dict.fromkeys(m for sample in group for m in sample.methods):
+            kept = [(s, s.methods.index(method)) for s in group if method in s.methods]
+            L = np.concatenate([s.losses for s, _ in kept])
+            v = np.concatenate([s.var[:, m] for s, m in kept])
+            e = np.concatenate([s.es[:, m] for s, m in kept])
+            if not len(L):
+                continue
+            when, dates = pd.factorize(np.concatenate([s.times.to_numpy() for s, _ in kept]))
+            hit, ratio = v < L, (v < L) * L / e / p
+            # One observation a date.
+            z_rate, z_es = (
+                off.sum() / np.sqrt((off**2).sum())
+                for off in (np.bincount(when, hit - p), np.bincount(when, ratio - 1.0))
+            )
+            few = len(dates) < 10 or not hit.any()
+            rows.append(
+                dict(zip(["sample", *CASE[1:]], key, strict=True))
+                | {
+                    "method": method,
+                    "n": len(L),
+                    "dates": len(dates),
+                    "exceedances": int(hit.sum()),
+                    "rate": float(hit.mean()),
+                    "rate_p": np.nan if few else float(2.0 * ndtr(-abs(z_rate))),
+                    "es_ratio": float(ratio.mean()),
+                    "es_p": np.nan if few else float(ndtr(-z_es)),
+                    "fz0": float(scores.fz0(L, v, e, key[2]).mean()),
+                }
+            )
     return pd.DataFrame(rows)
