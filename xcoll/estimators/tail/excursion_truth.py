@@ -1,12 +1,22 @@
-"""How near each modelled excursion comes to the truth, on the one asset whose lows are known."""
+"""How near each modelled excursion comes to the truth, on the one asset whose lows are known.
+
+Bitcoin's two halves (2020, 2021) are unlike: its mean excess is 0.29 σ in the first and 0.44 σ in
+the second, the largest 1.6 σ and 3.5 σ.  What is learnt from either therefore misses the other, one
+high, one low, and no reach can mend both.  Some forty ways to learn were tried (5 to 298
+neighbours, the excess in units of several σ and mean absolute returns, of the bar's own move, as
+the pivot of a bridge, as a regression with resampled residuals): the ratios of the two halves stay
+a factor of 1.2 to 1.8 apart, 1.2 at which they would just fit into 0.90 to 1.10, and those nearest
+to it are not the ones that the fitted halves prefer.
+"""
 
 import numpy as np
 import pandas as pd
 
 from xcoll import checks
 from xcoll.errors import EstimationError
+from xcoll.estimators.resampling import circular_blocks, interval
 from xcoll.estimators.tail.excursion import MATCHED_REACH, Donor, excursions
-from xcoll.estimators.tail.shortfall import block_bootstrap_ratio, historical, reliable_confidence
+from xcoll.estimators.tail.shortfall import bootstrap_ratios, historical, reliable_confidence
 
 __all__ = ["CHOICES", "LEAST", "against_truth", "cross_validated"]
 
@@ -22,9 +32,18 @@ CHOICES = {
 
 
 def cross_validated(
-    donor: Donor, method: str, rng: np.random.Generator, neighbours: int = 20
+    donor: Donor,
+    method: str,
+    rng: np.random.Generator,
+    neighbours: int = 20,
+    block: int | None = None,
 ) -> pd.DataFrame:
     """The donor's own losses by a method that knows the other half of its lows only.
+
+    Parameters
+    ----------
+    block : where given, the half that teaches is resampled in blocks of so many bars: how the
+        estimate varies because that half is short.
 
     Returns
     -------
@@ -46,13 +65,7 @@ def cross_validated(
     for half, (judged, fitted) in enumerate((halves, halves[::-1]), start=1):
         # The fitted half is moved before the judged one: a matched draw takes earlier bars only.
         before = fitted - (bars[-1] - bars[0]) - (bars[1] - bars[0])
-        learnt = Donor(
-            donor.name,
-            *(
-                part.loc[fitted].set_axis(before)
-                for part in (donor.log_returns, donor.volatility, donor.low)
-            ),
-        )
+        learnt = _lesson(donor, fitted, before, rng, block)
         returns, volatility = (
             part.loc[judged].to_frame(donor.name) for part in (donor.log_returns, donor.volatility)
         )
@@ -61,6 +74,27 @@ def cross_validated(
         tables.append(-np.expm1(pd.DataFrame(pair).iloc[1:].dropna()))
         tables[-1].insert(0, "half", half)
     return pd.concat(tables)
+
+
+def _lesson(
+    donor: Donor,
+    fitted: pd.Index,
+    dates: pd.Index,
+    rng: np.random.Generator,
+    block: int | None,
+) -> Donor:
+    """The donor's bars `fitted` under other dates, resampled in blocks where asked for."""
+    parts = [part.loc[fitted] for part in (donor.log_returns, donor.volatility, donor.low)]
+    if block is not None:
+        rows = circular_blocks(len(fitted), rng, 1, block)[0]
+        log_returns, volatility, low = (part.to_numpy() for part in parts)
+        # A bar keeps the σ before it, wherever it is put.
+        previous = np.append(np.nan, volatility[:-1])[rows]
+        parts = [
+            pd.Series(values)
+            for values in (log_returns[rows], np.append(previous[1:], np.nan), low[rows])
+        ]
+    return Donor(donor.name, *(part.set_axis(dates) for part in parts))
 
 
 def against_truth(
@@ -77,30 +111,45 @@ def against_truth(
     ----------
     confidence : level; 97.5 % takes its place where fewer than ten losses lie beyond it.
     draws : repetitions over which a drawn excursion is averaged.
-    replications, block : of the paired bootstrap.
+    replications, block : of the bootstrap behind the interval; both halves are resampled in
+        blocks, the one that is judged and the one that teaches.
 
     Returns
     -------
     Table: half, choice, confidence (used), bars, es, truth, ratio, low, high (90 % interval of the
-    ratio); means over the draws.  It has no rows where fewer than `LEAST` lows are known: there is
-    no truth to compare with.
+    ratio); es and ratio are means over the draws.  It has no rows where fewer than `LEAST` lows are
+    known: there is no truth to compare with.
     """
-    rows = []
     names = ["half", "choice", "confidence", "bars", "es", "truth", "ratio", "low", "high"]
     if donor.low.count() < LEAST:
         kinds = {"half": "str", "choice": "str", "bars": int}
         return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, float)) for name in names})
-    for label, (method, reach) in CHOICES.items():
-        for _ in range(checks.whole("draws", draws)):
-            for half, pair in cross_validated(donor, method, rng).groupby("half"):
-                level = reliable_confidence(len(pair), confidence)
+    share = -(-checks.whole("replications", replications) // checks.whole("draws", draws))
+    rows = []
+    for method in dict.fromkeys(method for method, _ in CHOICES.values()):
+        made = [
+            (cross_validated(donor, method, rng), cross_validated(donor, method, rng, block=block))
+            for _ in range(draws)
+        ]
+        for half, words in ((1, "first half judged"), (2, "second half judged")):
+            pairs = [[table[table["half"] == half] for table in both] for both in made]
+            truth = pairs[0][0]["truth"]
+            level = reliable_confidence(len(truth), confidence)
+            true = historical(truth, level).es
+            for label, (used, reach) in CHOICES.items():
+                if used != method:
+                    continue
                 # Dividing the log excursion by the reach, as `excursion.corrected` does.
-                estimate = 1.0 - (1.0 - pair["estimate"]) ** (1.0 / reach)
-                es, truth = (historical(x, level).es for x in (estimate, pair["truth"]))
-                low, high = block_bootstrap_ratio(
-                    estimate, pair["truth"], level, rng, replications, block
-                )
-                rows.append((half, label, level, len(pair), es, truth, es / truth, low, high))
-    table = pd.DataFrame(rows, columns=names).groupby(["half", "choice"], as_index=False).mean()
-    names_of_halves = {1: "first half judged", 2: "second half judged"}
-    return table.assign(half=table["half"].map(names_of_halves), bars=table["bars"].astype(int))
+                lost = [
+                    [1.0 - (1.0 - pair["estimate"]) ** (1.0 / reach) for pair in both]
+                    for both in pairs
+                ]
+                es = float(np.mean([historical(plain, level).es for plain, _ in lost]))
+                spread = [
+                    bootstrap_ratios(other, pair["truth"], level, rng, share, block)
+                    for (_, other), (_, pair) in zip(lost, pairs, strict=True)
+                ]
+                low, high = interval(np.concatenate(spread), 0.90)
+                rows.append((words, label, level, len(truth), es, true, es / true, low, high))
+    table = pd.DataFrame(rows, columns=names)
+    return table.sort_values(["half", "choice"], ignore_index=True)

@@ -23,6 +23,7 @@ __all__ = [
     "beyond",
     "block_bootstrap_es",
     "block_bootstrap_ratio",
+    "bootstrap_ratios",
     "depth",
     "historical",
     "measure",
@@ -137,11 +138,23 @@ def block_bootstrap_ratio(
     Two estimates of the same bars are compared as pairs: their ratio is known much better than
     either ES.
     """
+    return _ends(bootstrap_ratios(losses, truth, confidence, rng, replications, block), coverage)
+
+
+def bootstrap_ratios(
+    losses: np.ndarray | pd.Series,
+    truth: np.ndarray | pd.Series,
+    confidence: float,
+    rng: np.random.Generator,
+    replications: int = 1000,
+    block: int = 20,
+) -> np.ndarray:
+    """The resampled ratios that `block_bootstrap_ratio` takes its interval from."""
     pair = _clean(losses), _clean(truth)
     if len(pair[0]) != len(pair[1]):
         raise EstimationError(f"{len(pair[0])} losses stand against {len(pair[1])}; pair them")
     drawn = _drawn(len(pair[0]), rng, replications, block)
-    return _ends(np.divide(*(_es(sample[drawn], confidence) for sample in pair)), coverage)
+    return np.divide(*(_es(sample[drawn], confidence) for sample in pair))
 
 
 def table(
