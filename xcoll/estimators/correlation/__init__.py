@@ -6,10 +6,12 @@ from xcoll.estimators.correlation.paths import (
     LEAST_BARS,
     assets_of,
     ewma,
+    matrices,
     matrix,
     pairs,
     rolling,
 )
+from xcoll.estimators.correlation.scores import likelihood_loss, minimum_variance_loss
 from xcoll.estimators.correlation.shrinkage import Shrunk, ledoit_wolf
 from xcoll.estimators.correlation.stress import nearest, stressed
 from xcoll.estimators.correlation.walk import Monitor, Walk, monitor, walk_forward
@@ -24,7 +26,10 @@ __all__ = [
     "ewma",
     "first_eigenvalue_share",
     "ledoit_wolf",
+    "likelihood_loss",
+    "matrices",
     "matrix",
+    "minimum_variance_loss",
     "monitor",
     "nearest",
     "pairs",

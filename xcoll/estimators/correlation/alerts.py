@@ -1,14 +1,12 @@
 """Alerts: days on which a pair, or the share of the first factor, left its own past."""
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from xcoll import checks
-from xcoll.errors import EstimationError
-from xcoll.estimators.correlation.paths import assets_of
+from xcoll.estimators.correlation.paths import matrices
 
 __all__ = ["alerts", "first_eigenvalue_share"]
 
@@ -19,17 +17,10 @@ def first_eigenvalue_share(path: pd.DataFrame, assets: Sequence[str] | None = No
     The largest eigenvalue of the correlation matrix over the number of assets; NaN where a pair
     of `assets` (default: all of the path) has no value yet.
     """
-    assets = assets_of(path) if assets is None else list(assets)
-    column = {pair: k for k, pair in enumerate(path.columns)}
-    rho = np.ones((len(path), len(assets), len(assets)))
-    for (a, i), (b, j) in combinations(enumerate(assets), 2):
-        at = column.get(f"{i}~{j}", column.get(f"{j}~{i}"))
-        if at is None:
-            raise EstimationError(f"the path has no pair of {i} and {j}; leave one of them out")
-        rho[:, a, b] = rho[:, b, a] = path.iloc[:, at]
+    rho = matrices(path, assets)
     share = pd.Series(np.nan, index=path.index, name="first_eigenvalue_share")
     known = np.isfinite(rho).all(axis=(1, 2))
-    share[known] = np.linalg.eigvalsh(rho[known])[:, -1] / len(assets)
+    share[known] = np.linalg.eigvalsh(rho[known])[:, -1] / rho.shape[1]
     return share
 
 

@@ -137,8 +137,7 @@ class Dcc:
             mixing = np.sqrt((self.nu - 2.0) / rng.chisquare(self.nu, (paths, bars)))
         target = self.target.loc[self.last.index, self.last.index].to_numpy()
         made = np.empty_like(shocks)
-        state = np.ascontiguousarray(self.state.to_numpy())
-        target = np.ascontiguousarray(target)
+        state, target = likelihood.own(self.state.to_numpy()), likelihood.own(target)
         if not _kernels.simulated(shocks, mixing, target, self.a, self.b, state, made):
             raise EstimationError("the correlation is singular; leave out an asset that repeats")
         return made
@@ -167,7 +166,7 @@ def fit(residuals: pd.DataFrame, errors: str = "normal", composite: str | None =
     """
     check_errors(errors)
     frame = several(residuals)
-    z = np.ascontiguousarray(frame.to_numpy())
+    z = likelihood.own(frame.to_numpy())
     small = frame.columns[np.nanmean(z**2, axis=0) < LEAST_SQUARE]
     if len(small):
         raise EstimationError(
@@ -184,7 +183,6 @@ def fit(residuals: pd.DataFrame, errors: str = "normal", composite: str | None =
     target = target_of(z)
     if which is None:
         _regular(target, frame.columns)
-    common = np.ascontiguousarray(common)
     moment = likelihood.second_moment(common)
     found = likelihood.maximise(common, moment, errors, which)
     a, b = (float(value) for value in found.params[:2])

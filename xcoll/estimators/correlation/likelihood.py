@@ -17,13 +17,14 @@ from scipy import optimize, special
 
 from xcoll.estimators.correlation import _kernels
 
-__all__ = ["Maximum", "Pairs", "evaluate", "maximise", "second_moment"]
+__all__ = ["Maximum", "Pairs", "evaluate", "maximise", "own", "second_moment"]
 
 Pairs = tuple[np.ndarray, np.ndarray]  # positions of the first and of the second asset
 
 MOST = 1.0 - 1e-6  # of a + b
 NU = 2.01, 1e4  # of the degrees of freedom; at the upper end the law is normal to 1e-4
 STARTS = ((0.05, 0.90), (0.02, 0.96), (0.10, 0.70), (0.02, 0.50))
+FEW = 4  # pairs that lead to the start of the joint likelihood
 STEPS = 50  # of Newton, before it gives up
 
 
@@ -61,6 +62,14 @@ class Maximum:
         return float(self.params[2]) if len(self.params) == 3 else math.inf
 
 
+def own(values: np.ndarray) -> np.ndarray:
+    """Contiguous float64 that may be written to, the one type that the kernels are compiled for.
+
+    What pandas lends is read-only, which would be another type and another compilation.
+    """
+    return np.require(values, np.float64, ["C", "W"])
+
+
 def second_moment(z: np.ndarray) -> np.ndarray:
     """Q̄ = Σ z_t z'_t / T, not centred (Engle and Sheppard 2001)."""
     made = z.T @ z / len(z)
@@ -74,6 +83,7 @@ def evaluate(
 
     The value is NaN where some Q_t is not positive definite.
     """
+    z, target = own(z), own(target)
     bars, n = z.shape
     count = len(params)
     a, b, nu = (*params, math.inf) if count == 2 else params
@@ -102,10 +112,10 @@ def maximise(
     """Newton's method inside a, b ≥ 0, a + b < 1, with an active set.
 
     Each step maximises the quadratic model over the feasible set; where the Hessian is not
-    negative definite, the outer product of the scores takes its place.  Converged means that the
-    next such step promises less than `tolerance` of log-likelihood.  Without a `guess` the joint
-    likelihood starts where the composite one of contiguous pairs is highest.  Where Newton
-    stalls, scipy's SLSQP goes on, and the message says so.
+    negative definite, its eigenvalues change sign.  Converged means that the next such step
+    promises less than `tolerance` of log-likelihood.  Without a `guess` the joint likelihood
+    starts near where the composite one of a few pairs is highest.  Where Newton stalls, scipy's
+    SLSQP goes on, and the message says so.
     """
     if guess is None:
         guess = _start(z, target, errors, pairs)
@@ -127,7 +137,7 @@ def maximise(
         if count == 3:
             room[3:] = np.minimum(room[3:], 1.0)  # ln(ν − 2) by one at most
         score = scores.sum(axis=0)
-        move, gain = _step(score, hessian, scores, C, room)
+        move, gain = _step(score, hessian, C, room)
         if gain < tolerance:
             break
         length = 1.0
@@ -139,11 +149,12 @@ def maximise(
         else:
             break
         x, found, steps = x + length * move, trial, steps + 1
+        x[:2] = np.where(np.abs(x[:2]) < 1e-12, 0.0, x[:2])
     message = f"Newton, {steps} steps"
     if not gain < tolerance:
         x, words = _fallback(at, x, C, c)
         found = at(x)
-        gain = _step(found[1].sum(axis=0), found[2], found[1], C, c - C @ x)[1]
+        gain = _step(found[1].sum(axis=0), found[2], C, c - C @ x)[1]
         message = f"SLSQP ({words}) after Newton stalled at step {steps}"
     params = _from_inner(x)
     value, scores, hessian, state = found
@@ -169,14 +180,15 @@ def maximise(
 
 
 def _start(z: np.ndarray, target: np.ndarray, errors: str, pairs: Pairs | None) -> np.ndarray:
-    neighbours = np.arange(z.shape[1] - 1), np.arange(1, z.shape[1])
+    few = np.arange(0, z.shape[1] - 1, -(-(z.shape[1] - 1) // FEW))
+    neighbours = few, few + 1
     tail = (8.0,) if errors == "t" else ()
     tried = [np.array([*start, *tail]) for start in STARTS]
     values = [evaluate(z, target, start, neighbours)[0] for start in tried]
     best = tried[int(np.nanargmax(values))]
     if pairs is not None:
         return best
-    near = maximise(z, target, errors, neighbours, best).params
+    near = maximise(z, target, errors, neighbours, best, 1e-3).params
     return near if near[0] > 0.005 else best
 
 
@@ -207,17 +219,17 @@ def _inner(
 
 
 def _step(
-    score: np.ndarray, hessian: np.ndarray, scores: np.ndarray, C: np.ndarray, room: np.ndarray
+    score: np.ndarray, hessian: np.ndarray, C: np.ndarray, room: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """The step d that maximises score'd − ½ d'A d over C d ≤ room, and what it promises.
 
+    A is −Hessian with the absolute values of its eigenvalues, so that it leads uphill anywhere.
     Few constraints: active sets are tried by size, and the first one whose step is feasible with
     multipliers that are not negative is the solution, for the problem is concave.
     """
-    A = -hessian
-    if np.linalg.eigvalsh(A)[0] <= 1e-10 * abs(np.trace(A)):
-        A = scores.T @ scores
-        A = A + 1e-10 * np.trace(A) * np.eye(len(A))
+    values, vectors = np.linalg.eigh(-hessian)
+    sizes = np.abs(values)
+    A = (vectors * np.maximum(sizes, 1e-10 * sizes.max())) @ vectors.T
     n = len(score)
     for size in range(n + 1):
         for held in combinations(range(len(C)), size):

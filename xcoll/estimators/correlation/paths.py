@@ -16,7 +16,7 @@ from xcoll.errors import DataError, EstimationError, ParameterError
 from xcoll.estimators.correlation import _kernels
 from xcoll.estimators.series import checked
 
-__all__ = ["LEAST_BARS", "assets_of", "ewma", "matrix", "pairs", "rolling", "several"]
+__all__ = ["LEAST_BARS", "assets_of", "ewma", "matrices", "matrix", "pairs", "rolling", "several"]
 
 LEAST_BARS = 30  # common bars of a pair before its first value
 
@@ -62,7 +62,7 @@ def rolling(returns: pd.DataFrame, window: int) -> pd.DataFrame:
         raise ParameterError(f"the window is {window} bars, the returns have {len(frame)} rows")
     names = pairs(list(frame.columns))
     path = np.full((len(frame), len(names)), np.nan)
-    _kernels.rolling(np.ascontiguousarray(frame.to_numpy()), window, path)
+    _kernels.rolling(np.require(frame.to_numpy(), np.float64, ["C", "W"]), window, path)
     return pd.DataFrame(path, frame.index, names, copy=False)
 
 
@@ -114,9 +114,42 @@ def matrix(row: pd.Series, assets: Sequence[str] | None = None) -> pd.DataFrame:
     return made
 
 
+def matrices(path: pd.DataFrame, assets: Sequence[str] | None = None) -> np.ndarray:
+    """All rows of a path as matrices, time × asset × asset; NaN where a pair has no value.
+
+    Raises
+    ------
+    EstimationError
+        The path has no column of a pair of `assets` (default: all of the path).
+    """
+    assets = assets_of(path) if assets is None else list(assets)
+    column = {pair: k for k, pair in enumerate(path.columns)}
+    values = path.to_numpy(dtype=float)
+    rho = np.ones((len(path), len(assets), len(assets)))
+    for (a, i), (b, j) in combinations(enumerate(assets), 2):
+        at = column.get(f"{i}~{j}", column.get(f"{j}~{i}"))
+        if at is None:
+            raise EstimationError(f"the path has no pair of {i} and {j}; leave one of them out")
+        rho[:, a, b] = rho[:, b, a] = values[:, at]
+    return rho
+
+
 def several(returns: pd.DataFrame) -> pd.DataFrame:
-    """Checked returns of two assets or more."""
-    frame = checked(returns)
+    """Returns of two assets or more, as `series.checked` wants them."""
+    frame = returns if _plain(returns) else checked(returns)
     if frame.shape[1] < 2:
         raise EstimationError(f"correlation needs two assets, the returns have {frame.shape[1]}")
     return frame
+
+
+def _plain(returns: pd.DataFrame) -> bool:
+    """Whether nothing can be wrong: the check asset by asset costs more than a correlation."""
+    return (
+        isinstance(returns, pd.DataFrame)
+        and returns.size > 0
+        and returns.columns.is_unique
+        and returns.index.is_monotonic_increasing
+        and returns.index.is_unique
+        and bool((returns.dtypes == np.float64).all())
+        and bool(np.isfinite(returns.to_numpy()).all())
+    )

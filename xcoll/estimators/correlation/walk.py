@@ -101,7 +101,7 @@ def walk_forward(
         longest = np.sort(count[t, now])[-2]
         bars = int(longest if expanding else min(window, longest))
         core = now[count[t, now] >= bars]
-        sample = np.ascontiguousarray(z[t + 1 - bars : t + 1, core])
+        sample = likelihood.own(z[t + 1 - bars : t + 1, core])
         target = likelihood.second_moment(sample)
         _, which = dcc.likelihood_of(composite, len(core))
         found = likelihood.maximise(sample, target, errors, which, theta, TOLERANCE)
@@ -233,7 +233,7 @@ def monitor(
     window = checks.whole("window", window, LEAST_BARS)
     dcc.check_errors(errors)
     name, _ = dcc.likelihood_of(composite, frame.shape[1])
-    sample = np.ascontiguousarray(frame.to_numpy()[-window:])
+    sample = likelihood.own(frame.to_numpy()[-window:])
     if len(sample) < window or not np.isfinite(sample).all():
         raise EstimationError(
             f"not all assets have the last {window} bars; take a shorter window or fewer assets"
