@@ -1,10 +1,10 @@
-"""Comparisons: statsmodels' HAC errors, a plain confidence set on the same draws, refusals."""
+"""Comparisons: statsmodels' HAC errors, the confidence set of arch, refusals."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from arch.bootstrap import StationaryBootstrap
+from arch.bootstrap import MCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,27 +25,11 @@ def losses(n, means, seed, share=0.5):
     return pd.DataFrame(values, dates(n), [f"m{k}" for k in range(len(means))])
 
 
-def plain_confidence_set(values, seed, replications, block):
-    """Hansen, Lunde and Nason's p-values step by step, on the draws that arch makes."""
-    draws = StationaryBootstrap(block, np.arange(len(values)), seed=seed)
-    star = np.array([values[data[0][0]].mean(0) for data in draws.bootstrap(replications)])
-    mean, p_values, highest = values.mean(0), {}, 0.0
-    left = list(range(values.shape[1]))
-    while len(left) > 1:
-        seen, drawn = {}, []
-        for i in left:
-            for j in left:
-                if i != j:
-                    noise = star[:, i] - star[:, j] - (mean[i] - mean[j])
-                    error = np.sqrt(np.mean(noise**2))
-                    seen[i, j] = (mean[i] - mean[j]) / error
-                    drawn.append(noise / error)
-        worst = max(seen, key=seen.get)
-        p_value = np.mean(np.max(drawn, axis=0) > seen[worst])
-        highest = max(highest, p_value)
-        p_values[worst[0]] = highest
-        left.remove(worst[0])
-    return np.array([p_values.get(k, 1.0) for k in range(values.shape[1])])
+def by_arch(frame, seed, replications, block):
+    """The p-values of arch's own procedure, circular blocks."""
+    test = MCS(frame, 0.1, replications, block, "R", "circular", seed=seed)
+    test.compute()
+    return test.pvalues["Pvalue"].to_dict()
 
 
 # --- Diebold and Mariano --------------------------------------------------------------------
@@ -104,13 +88,13 @@ def test_diebold_mariano_refuses():
 # --- model confidence set -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("seed", "block"), [(0, None), (7, 3), (8, 25)])
-def test_confidence_set_is_the_plain_procedure_on_the_same_draws(seed, block):
+@pytest.mark.parametrize(("seed", "block"), [(0, None), (7, 3), (8, 25), (9, 1), (10, 150)])
+def test_confidence_set_is_that_of_arch_on_the_same_draws(seed, block):
     frame = losses(300, [0.0, 0.02, 0.1, 0.3, 0.15], seed)
     ours = comparison.confidence_set(frame, seed=seed, replications=400, block=block)
-    plain = plain_confidence_set(frame.to_numpy(), seed, 400, block or 7)  # 300^(1/3) = 6.7
-    assert sum((plain > 0.0) & (plain < 1.0)) >= 2
-    assert ours.set_index("model")["p_value"].to_dict() == dict(zip(frame, plain, strict=True))
+    theirs = by_arch(frame, seed, 400, block or 7)  # 300^(1/3) = 6.7
+    assert sum(0.0 < p < 1.0 for p in theirs.values()) >= 2
+    assert ours.set_index("model")["p_value"].to_dict() == theirs
     assert ours["score"].tolist() == sorted(frame.mean())
     assert (ours["included"] == (ours["p_value"] > 0.10)).all()
 
@@ -175,6 +159,7 @@ def test_missing_bars_are_left_out_and_the_seed_decides():
         (np.nan * losses(100, [0.0, 1.0], 0), {}, EstimationError, "0 common bars"),
         (losses(100, [0.0, 1.0], 0).replace(0.0, 1.0) * np.inf, {}, EstimationError, "infinite"),
         (losses(100, [0.0, 1.0], 0), {"size": 90}, ParameterError, "did you mean 0.9"),
+        (losses(100, [0.0, 1.0], 0), {"block": 51}, EstimationError, "shorter blocks"),
         (losses(100, [0.0, 1.0], 0), {"block": 0}, ParameterError, "block"),
         (losses(100, [0.0, 1.0], 0), {"replications": 1.5}, ParameterError, "replications"),
     ],

@@ -161,6 +161,17 @@ def test_percent_and_fraction_give_the_same_answer(x, fits, model, errors):
     assert gained == pytest.approx(len(x) * np.log(100), abs=1e-5)
 
 
+@pytest.mark.parametrize("model", ["egarch", "figarch"])
+def test_path_at_other_parameters_is_the_plain_one(x, fits, model):
+    fit = fits[model, "normal"]
+    moved = fit.params + np.array([0.01, 0.002, 0.01, -0.01, -0.02])
+    initial = _arch.STARTS["backcast"](x, moved[0])
+    assert_allclose(fit.path(moved), plain_variance(x, model, moved, initial), rtol=1e-9)
+    fewer = _arch.path(x[:250], moved, model, "normal", "backcast")
+    initial = _arch.STARTS["backcast"](x[:250], moved[0])
+    assert_allclose(fewer, plain_variance(x[:250], model, moved, initial), rtol=1e-9)
+
+
 # --- forecasts ------------------------------------------------------------------------------
 
 

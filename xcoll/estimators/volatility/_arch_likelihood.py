@@ -116,9 +116,7 @@ class Likelihood:
         self.model, self.names = MODELS[model], names(model, errors)
         self.scale = float(x.std())
         self.y = x / self.scale
-        process = getattr(univariate, self.model.process)
-        if start == "sample":
-            process = _started_at_sample(process, len(x))
+        process = _adapted(getattr(univariate, self.model.process), len(x), start)
         self.law = getattr(univariate, ERRORS[errors].name)
         self.process = univariate.ConstantMean(
             self.y, volatility=process(**self.model.orders), distribution=self.law(), rescale=False
@@ -238,6 +236,7 @@ class Likelihood:
         return self.calm + share * (theta - self.calm)
 
     def _maximise(self, first: np.ndarray | None) -> Any:
+        self.process.volatility.first = None if first is None else self._of_variance(first)
         return self.process.fit(
             starting_values=first, backcast=self.initial, disp="off", show_warning=False, tol=1e-9
         )
@@ -288,8 +287,14 @@ def _egarch_means(theta: np.ndarray, next_variance: float, bars: int) -> np.ndar
     return np.exp(far + np.concatenate([[0.0], np.cumsum(drift)]))
 
 
-def _started_at_sample(process: type, bars: int) -> type:
-    """A `process` of arch with the mean of ε² before the first bar, moving as the mean moves."""
+def _adapted(process: type, bars: int, start: str) -> type:
+    """A `process` of arch that starts where it is told to and searches no grid for that.
+
+    With the start-up "sample" the mean of ε² stands before the first bar and moves with the mean.
+    """
+
+    def starting_values(self: Any, resids: np.ndarray) -> np.ndarray:
+        return process.starting_values(self, resids) if self.first is None else self.first
 
     def compute_variance(
         self: Any,
@@ -302,4 +307,7 @@ def _started_at_sample(process: type, bars: int) -> type:
         initial = self.backcast_transform(_sample(resids[:bars], 0.0))
         return process.compute_variance(self, parameters, resids, sigma2, initial, var_bounds)
 
-    return type(f"{process.__name__}AtSample", (process,), {"compute_variance": compute_variance})
+    members = {"first": None, "starting_values": starting_values}
+    if start == "sample":
+        members["compute_variance"] = compute_variance
+    return type(f"Adapted{process.__name__}", (process,), members)
