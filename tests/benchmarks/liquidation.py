@@ -118,7 +118,7 @@ def pruning(tiny: bool = False) -> Case:
         np.testing.assert_array_equal(first.account, second.account)
 
     return Case(
-        "skipping of healthy accounts",
+        "skipping of healthy accounts, synthetic book",
         f"{many:,} accounts × {bars} bars",
         lambda: replay(book, close, low, _parameters(), Conduct()),
         (Peer("the same kernel, none skipped", "xcoll-workbook", whole, agree),),

@@ -54,7 +54,7 @@ def rolling(tiny: bool = False) -> Case:
     )
     return Case(
         "rolling VaR and ES",
-        f"{bars:,} bars × {assets} assets, window {window}",
+        f"{bars:,} simulated bars × {assets} assets, window {window}",
         ours,
         peers,
         "ms an asset",
@@ -95,7 +95,7 @@ def joint(tiny: bool = False) -> Case:
             assert np.abs(apart).max() < 4.0, f"{loss}: {apart} standard errors apart"
 
     peer = Peer("numpy", "numpy", numpy, agree, remark="paths step by step; arrays")
-    size = f"{paths:,} paths × {bars} bars × {assets} assets, two losses"
+    size = f"{paths:,} paths × {bars} bars × {assets} simulated assets, two losses"
     return Case("joint filtered historical simulation", size, ours, (peer,))
 
 

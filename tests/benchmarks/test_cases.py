@@ -8,7 +8,7 @@ from tests.benchmarks.__main__ import main, text
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.measure import RUNS, Case, Peer, measure
 from xcoll.errors import ArtifactError
-from xcoll.workbook import benchmarks
+from xcoll.workbook import benchmarks, project
 
 ALL = [make for makes in CASES.values() for make in makes]
 
@@ -61,25 +61,29 @@ def test_a_peer_that_disagrees_stops_the_benchmark():
 
 
 def table():
-    rows = [
-        {
-            "subject": "volatility",
-            "case": f"case {number}",
-            "size": "10 bars",
-            "unit": "ms",
-            "ours": 2.0,
-            "runs": 5,
-            "against": "arch, cold",
-            "package": "arch",
-            "version": version,
-            "peer": peer,
-            "peer_runs": 3,
-            "share": 1.0,
-            "faster": peer / 2.0,
-            "remark": "",
-        }
-        for number, (version, peer) in enumerate([("8.0", 42.0), ("", float("nan")), ("8.0", 1.0)])
-    ]
+    """A case a subject; one peer is not installed, one is faster."""
+    found = {"correlation": ("", float("nan")), "tail": ("8.0", 1.0)}
+    rows = []
+    for subject in CASES:
+        version, peer = found.get(subject, ("8.0", 42.0))
+        rows.append(
+            {
+                "subject": subject,
+                "case": f"case of {subject}",
+                "size": "10 bars",
+                "unit": "ms",
+                "ours": 2.0,
+                "runs": 5,
+                "against": "arch, cold",
+                "package": "arch",
+                "version": version,
+                "peer": peer,
+                "peer_runs": 3,
+                "share": 1.0,
+                "faster": peer / 2.0,
+                "remark": "",
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -96,11 +100,23 @@ def test_artifact_is_read_back_and_a_missing_one_names_the_command(tmp_path):
 
 def test_terminal_table_names_what_is_missing():
     lines = text(table()).splitlines()
-    assert "21.0×" in lines[1]
-    assert "not installed" in lines[2]
-    assert "0.5×" in lines[3]
+    (absent,) = (line for line in lines if "case of correlation" in line)
+    (slower,) = (line for line in lines if "case of tail" in line)
+    assert "not installed" in absent
+    assert "0.5×" in slower
+    assert sum("21.0×" in line for line in lines) == len(CASES) - 2
 
 
 def test_an_unknown_subject_is_refused(capsys):
     assert main(["speed"]) == 2
     assert "volatility" in capsys.readouterr().err
+
+
+@pytest.mark.chain
+def test_page_draws_what_was_saved(tmp_path):
+    benchmarks.write(tmp_path, table(), machine.described(data.ROOT))
+    page = benchmarks.publish(project.find(data.ROOT), tmp_path)
+    found = page.read_text(encoding="utf-8")
+    assert "data:image/png;base64," in found
+    assert machine.processor() in found
+    assert "case of tail" in found

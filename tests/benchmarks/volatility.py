@@ -21,7 +21,7 @@ def _arch(x: np.ndarray, model: str, errors: str, guess: np.ndarray | None = Non
 
 def walk(model: str, errors: str, tiny: bool) -> Case:
     """A refit every day over a moving window, σ forecast for the next day."""
-    window, refits, few = (500, 6, 3) if tiny else (1500, 1000, 20)
+    window, refits, few = (1200, 6, 3) if tiny else (1500, 1000, 20)
     returns = data.sp500(window + refits - 1)
     x = returns["SPX"].to_numpy()
     windows = [x[end - window : end] for end in range(len(x) - few + 1, len(x) + 1)]

@@ -38,8 +38,8 @@ def sentences(timings: pd.DataFrame) -> str:
     """One line a case: our time, and that of the fastest peer that is installed."""
     number = FORMATS["significant"]
     lines = [
-        f"- {row.case}: {number(row.ours)} {row.unit} against {number(row.peer)} {row.unit} "
-        f"by {row.against}, {ratio(row.faster)}"
+        f"- {row.case}: {number(row.ours)} {row.unit}; {row.against}: {number(row.peer)} "
+        f"{row.unit}, {ratio(row.faster)}"
         for row in fastest(timings).itertuples()
     ]
     return "\n".join(lines) or "No peer is installed; `make peers` installs them."
