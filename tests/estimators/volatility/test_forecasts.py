@@ -25,10 +25,8 @@ def returns():
 
 @pytest.fixture(scope="module")
 def walks(returns):
-    return {
-        f"garch-{errors}": volatility.walk_forward(returns, 200, 60, errors=errors, minimum=100)
-        for errors in ("normal", "t")
-    }
+    kinds = {"garch-normal": ("garch", "normal"), "garch-t": ("garch", "t")}
+    return forecasts.walked(returns, 200, 60, 100, kinds)
 
 
 @pytest.fixture(scope="module")
@@ -82,15 +80,40 @@ def test_record_and_parameters_name_their_model(walks):
     assert set(record["model"]) == set(walks)
 
 
+def test_walked_is_each_model_by_itself(returns, walks):
+    assert set(forecasts.DAILY) == {"garch-normal", "garch-t", "gjr-t"}
+    alone = volatility.walk_forward(returns, 200, 60, model="garch", errors="t", minimum=100)
+    pd.testing.assert_frame_equal(walks["garch-t"].volatility, alone.volatility)
+
+
 def test_convergence_counts(walks):
-    record = forecasts.record(walks)
+    record = forecasts.record(walks).assign(engine="xcoll")
     spoiled = record.copy()
     spoiled.loc[record["asset"] == "B", ["on_bound", "converged"]] = [True, False]
+    spoiled.loc[spoiled.index[spoiled["asset"] == "B"][0], "engine"] = "arch"
     table = forecasts.convergence(spoiled).set_index("asset")
     assert table.index[0] == "B"
     assert table.loc["B", "on_bound"] == 1.0
     assert table.loc["B", "converged"] == 0.0
+    assert table.loc["B", "by_arch"] == pytest.approx(1 / (record["asset"] == "B").sum())
+    assert table.loc["A", "by_arch"] == 0.0
     assert table["fits"].sum() == len(record)
+
+
+def test_likelihoods_are_those_of_the_fits(returns):
+    kinds = {"garch-t": ("garch", "t"), "egarch-skewt": ("egarch", "skewt")}
+    table = forecasts.likelihoods(returns, 150, kinds)
+    assert table["asset"].tolist() == ["A", "A"]  # B is delisted
+    row = table.set_index("model").loc["egarch-skewt"]
+    fit = volatility.fit(returns["A"].tail(150), model="egarch", errors="skewt")
+    assert row["loglikelihood"] == fit.loglikelihood
+    assert (row["bars"], row["parameters"]) == (150, 7)
+    assert row["aic"] == pytest.approx(14 - 2 * fit.loglikelihood)
+    gains = forecasts.against(table, "garch-t")
+    assert gains.columns.tolist() == ["asset", "egarch-skewt"]
+    assert gains["egarch-skewt"].iloc[0] == table["aic"].diff().iloc[1]
+    with pytest.raises(EstimationError, match="last bar"):
+        forecasts.likelihoods(returns[["B"]], 150, kinds)
 
 
 def test_current_is_the_fit_of_the_last_window(returns):

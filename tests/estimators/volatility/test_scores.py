@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xcoll.errors import ParameterError
+from xcoll.estimators import evaluation
 from xcoll.estimators.volatility import scores
 
 
@@ -75,9 +76,44 @@ def test_the_right_forecast_wins(world):
     assert table.loc["low", "p_value"] < 0.01
     assert table["bars"].eq(1499).all()
     assert np.isnan(table.loc["right", "p_value"])
-    best = scores.ranking(forecasts, returns**2).iloc[0]
+    assert table.loc["low", "p_best"] == table.loc["low", "p_value"]
+    assert table["included"].to_dict() == {"right": True, "low": False}
+    best = scores.ranking(table.reset_index()).iloc[0]
     assert (best["best"], best["rival"], best["verdict"]) == ("right", "low", "clear")
+    assert (best["survivors"], best["survive"], best["bars"]) == (1, "right", 1499)
     assert best["difference"] == pytest.approx(-table.loc["low", "difference"])
+
+
+def test_compare_holds_the_tests_of_the_evaluation_room(world):
+    returns, forecasts = world
+    near = forecasts | {"near": 1.02 * forecasts["right"]}
+    table = scores.compare(near, returns**2, benchmark="low", confidence=0.8).set_index("model")
+    scored = pd.DataFrame({k: scores.losses(v, returns**2)["A"] for k, v in near.items()})
+    places = evaluation.confidence_set(scored, 0.2).set_index("model")
+    assert table["p_set"].to_dict() == places["p_value"].to_dict()
+    assert table["included"].to_dict() == places["included"].to_dict()
+    test = evaluation.diebold_mariano(scored["near"], scored["right"])
+    assert table.loc["near", "p_best"] == test.p_value
+    assert np.isnan(table.loc["right", "p_best"])
+    test = evaluation.diebold_mariano(scored["near"], scored["low"])
+    assert (table.loc["near", "low"], table.loc["near", "high"]) == test.interval(0.8)
+
+
+@pytest.mark.parametrize(
+    ("p_best", "included", "verdict", "survive"),
+    [
+        ([np.nan, 0.2, 0.001], [True, False, False], "clear", "a"),
+        ([np.nan, 0.04, 0.3], [True, False, True], "likely", "a, c"),
+        ([np.nan, 0.4, 0.001], [True, True, False], "open", "a, b"),
+    ],
+)
+def test_how_sure_a_winner_is(p_best, included, verdict, survive):
+    rows = pd.DataFrame({"asset": "A", "model": ["a", "b", "c"], "score": [1.0, 1.5, 2.0]})
+    rows = rows.assign(bars=99, p_best=p_best, included=included).iloc[::-1]
+    row = scores.ranking(rows).iloc[0]
+    assert (row["best"], row["rival"], row["difference"]) == ("a", "b", -0.5)
+    assert (row["verdict"], row["survive"]) == (verdict, survive)
+    assert row["survivors"] == sum(included)
 
 
 def test_compare_uses_the_bars_that_all_models_have(world):
@@ -108,9 +144,25 @@ def test_table_holds_every_loss_and_proxy(world):
     pd.testing.assert_frame_equal(none, table)
 
 
+def test_standing_counts_winners_and_survivors(world):
+    returns, forecasts = world
+    table = scores.table(forecasts, {"squared return": returns**2}, benchmark="right")
+    twice = pd.concat([table, table.assign(asset="B", included=True)])
+    standing = scores.standing(twice).set_index("loss")
+    assert standing.loc["qlike"].to_dict() == {
+        "proxy": "squared return",
+        "assets": 2,
+        "most_often": "right",
+        "wins": 2,
+        "alone": 1,
+        "survivors": 1.5,
+    }
+    assert standing.index.tolist() == ["qlike", "mse"]
+
+
 def test_pooled_counts_a_day_once(world):
     returns, forecasts = world
-    one = scores.pooled(forecasts, returns**2, benchmark="right").iloc[0]
+    one = scores.pooled(forecasts, returns**2, benchmark="right").iloc[1]
     twice = scores.pooled(
         {
             name: pd.concat([frame, frame.set_axis(["B"], axis=1)], axis=1)
@@ -118,12 +170,25 @@ def test_pooled_counts_a_day_once(world):
         },
         pd.concat([returns, returns.set_axis(["B"], axis=1)], axis=1) ** 2,
         benchmark="right",
-    ).iloc[0]
+    ).iloc[1]
     assert one["model"] == "low"
     assert one["low"] < one["difference"] < one["high"]
     assert twice.p_value == pytest.approx(one.p_value)
     assert twice.difference == pytest.approx(one.difference)
     assert one.difference > 0
+    assert not one.included
+    assert one.bars == twice.bars == 1499
+
+
+def test_pooled_takes_an_asset_on_the_bars_that_all_models_forecast(world):
+    returns, forecasts = world
+    both = pd.concat([returns, returns.set_axis(["B"], axis=1)], axis=1)
+    sigmas = {k: pd.concat([v, v.set_axis(["B"], axis=1)], axis=1) for k, v in forecasts.items()}
+    sigmas["low"].loc[returns.index[:1400], "B"] = np.nan
+    sigmas["right"].loc[returns.index[:1400], "B"] = 10.0  # would be seen if it were counted
+    pooled = scores.pooled(sigmas, both**2, benchmark="right")
+    alone = scores.pooled(forecasts, returns**2, benchmark="right")
+    pd.testing.assert_frame_equal(pooled.iloc[:, 1:], alone.iloc[:, 1:])
 
 
 def test_parkinson_gives_back_the_variance_of_a_brownian_bar():

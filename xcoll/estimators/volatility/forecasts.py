@@ -29,7 +29,6 @@ __all__ = [
 DAILY = {
     "garch-normal": ("garch", "normal"),
     "garch-t": ("garch", "t"),
-    "gjr-normal": ("gjr", "normal"),
     "gjr-t": ("gjr", "t"),
 }
 KINDS = {

@@ -1,16 +1,23 @@
 """Figures of volatility: its paths, where it stands now, which model forecasts it best."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from matplotlib import dates as mdates
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from xcoll.workbook.plots import style
 
-__all__ = ["EVENTS", "differences", "mark_events", "now", "paths"]
+__all__ = ["EVENTS", "differences", "mark_events", "now", "paths", "survivors"]
+
+HUES = ["sky", "blue", "orange", "vermillion"]  # two models without leverage, two with
+SHADES = LinearSegmentedColormap.from_list("pale-sky", ["#EDF4FA", style.OKABE_ITO["sky"]])
 
 # Days that readers of these markets know by name; press of the day.
 EVENTS = {
@@ -131,15 +138,15 @@ def differences(scores: pd.DataFrame, title: str) -> Figure:
     """
     scored = scores.dropna(subset="difference")
     models = list(scored["model"].unique())
-    hues = dict(zip(models, (style.OKABE_ITO["blue"], style.OKABE_ITO["orange"]), strict=False))
+    hues = dict(zip(models, itertools.cycle(style.OKABE_ITO[name] for name in HUES), strict=False))
     assets = list(dict.fromkeys(scored["asset"]))
-    figure, (ax,) = style.figure(height=1.2 + 0.34 * len(assets), title=title)
+    figure, (ax,) = style.figure(height=1.2 + 0.42 * len(assets), title=title)
     ax.axvline(0.0, color="black", linewidth=0.8)
-    for shift, model in zip(np.linspace(-0.16, 0.16, len(models)), models, strict=True):
+    for shift, model in zip(np.linspace(-0.27, 0.27, len(models)), models, strict=True):
         part = scored[scored["model"] == model].set_index("asset").reindex(assets)
         rows = np.arange(len(assets))[::-1] - shift
-        ax.hlines(rows, part["low"], part["high"], color=hues[model], linewidth=1.6)
-        ax.plot(part["difference"], rows, "o", color=hues[model], markersize=4.5, label=model)
+        ax.hlines(rows, part["low"], part["high"], color=hues[model], linewidth=1.4)
+        ax.plot(part["difference"], rows, "o", color=hues[model], markersize=3.5, label=model)
     ax.set_xscale("symlog", linthresh=0.1, linscale=1.5)
     ax.xaxis.set_major_locator(FixedLocator([-100, -10, -1, -0.1, -0.05, 0, 0.05, 0.1, 1, 10, 100]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
@@ -150,7 +157,49 @@ def differences(scores: pd.DataFrame, title: str) -> Figure:
     ax.set_ylabel("asset")
     ax.set_yticks(np.arange(len(assets))[::-1], assets)
     ax.grid(visible=False, axis="y")
-    ax.legend(loc="upper left")
+    figure.legend(loc="outside lower center", ncols=len(models))
+    return figure
+
+
+def survivors(scores: pd.DataFrame, confidence: float, title: str) -> Figure:
+    """Which models may be the best of each asset: the p-values of the model confidence set.
+
+    `scores` has asset, model, score, p_set, included.  What is left out of the set at
+    `confidence` is blank, the least mean loss framed.
+    """
+    grid, kept = (
+        scores.pivot_table(value, "asset", "model", sort=False) for value in ("p_set", "included")
+    )
+    best = scores.loc[scores.groupby("asset", sort=False)["score"].idxmin()]
+    figure, (ax,) = style.figure(height=1.4 + 0.27 * len(grid), title=title)
+    shades = ax.pcolormesh(
+        np.where(kept > 0.0, grid, np.nan), cmap=SHADES, vmin=0.0, vmax=1.0, edgecolor="white"
+    )
+    shades.set_linewidth(1.0)
+    for row, asset in enumerate(grid.index):
+        for column, model in enumerate(grid):
+            alive = kept.loc[asset, model] > 0.0
+            ax.text(
+                column + 0.5,
+                row + 0.5,
+                f"{grid.loc[asset, model]:.2f}" if alive else "out",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="black" if alive else "#8C8C8C",
+            )
+    for asset, model in zip(best["asset"], best["model"], strict=True):
+        corner = (grid.columns.get_loc(model), grid.index.get_loc(asset))
+        ax.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor="black", linewidth=1.4))
+    ax.set_xticks(np.arange(grid.shape[1]) + 0.5, grid.columns)
+    ax.set_yticks(np.arange(len(grid)) + 0.5, grid.index)
+    ax.invert_yaxis()
+    ax.grid(visible=False)
+    ax.set_ylabel("asset")
+    ax.set_xlabel(
+        f"model: p-value of its place in the {confidence:.0%} confidence set; "
+        "framed: the least mean QLIKE"
+    )
     return figure
 
 
