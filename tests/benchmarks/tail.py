@@ -94,7 +94,7 @@ def joint(tiny: bool = False) -> Case:
             apart = (rows["es"].to_numpy() - values) / (np.sqrt(2.0) * rows["error"].to_numpy())
             assert np.abs(apart).max() < 4.0, f"{loss}: {apart} standard errors apart"
 
-    peer = Peer("numpy", "numpy", numpy, agree, remark="paths step by step; arrays")
+    peer = Peer("numpy", "numpy", numpy, agree, remark="paths step by step; without errors")
     size = f"{paths:,} paths × {bars} bars × {assets} simulated assets, two losses"
     return Case("joint filtered historical simulation", size, ours, (peer,))
 
