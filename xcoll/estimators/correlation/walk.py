@@ -14,6 +14,8 @@ from xcoll.estimators.correlation.paths import LEAST_BARS, pairs, several
 __all__ = ["Monitor", "Walk", "monitor", "walk_forward"]
 
 TOLERANCE = 1e-5  # of log-likelihood in a re-estimate: parameters within 0.5 % of a standard error
+FRESH = 25  # re-estimates after which one starts afresh too, for short samples have local maxima
+LOW = 0.7  # b under which they always do
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,9 @@ def walk_forward(
     minimum: int = 250,
 ) -> Walk:
     """Re-estimate (a, b[, ν]) and Q̄ every `refit_every` bars, warm from the last parameters.
+
+    Every `FRESH` re-estimates, and wherever the warm one ends on a bound or with little memory,
+    the search starts afresh as well and the higher of the two maxima is taken.
 
     An asset takes part from `minimum` bars after its listing until its delisting.  (a, b, ν) rest
     on the assets that have all bars of the sample, the last `window` or, where `expanding`, as
@@ -104,7 +109,7 @@ def walk_forward(
         sample = likelihood.own(z[t + 1 - bars : t + 1, core])
         target = likelihood.second_moment(sample)
         _, which = dcc.likelihood_of(composite, len(core))
-        found = likelihood.maximise(sample, target, errors, which, theta, TOLERANCE)
+        found = _maximum(sample, target, errors, which, theta, len(record) % FRESH == 0)
         message = found.message
         if found.converged:
             theta = found.params
@@ -186,8 +191,8 @@ class Monitor:
 
         Without `refit` the recursion makes one step at fixed parameters and Q̄.  With it the
         window moves by one bar, Q̄ is taken anew, and Newton goes on from the last parameters
-        over the whole window, as a fit from scratch would end; where it does not converge the
-        last parameters stay, and `converged` and `message` say so.
+        over the whole window, afresh too where they end on a bound or with little memory.  Where
+        it does not converge the last parameters stay, and `converged` and `message` say so.
 
         Raises
         ------
@@ -261,7 +266,7 @@ def _estimated(moved: Monitor) -> Monitor:
     target = likelihood.second_moment(moved.sample)
     _, which = dcc.likelihood_of(moved.composite, len(moved.assets))
     guess = moved.params if len(moved.params) else None
-    found = likelihood.maximise(moved.sample, target, moved.errors, which, guess, TOLERANCE)
+    found = _maximum(moved.sample, target, moved.errors, which, guess, fresh=False)
     params = found.params if found.converged or guess is None else guess
     state = found.state
     if state is None or params is not found.params:
@@ -275,3 +280,20 @@ def _estimated(moved: Monitor) -> Monitor:
         target=target,
         state=state,
     )
+
+
+def _maximum(
+    z: np.ndarray,
+    target: np.ndarray,
+    errors: str,
+    which: likelihood.Pairs | None,
+    guess: np.ndarray | None,
+    fresh: bool,
+) -> likelihood.Maximum:
+    found = likelihood.maximise(z, target, errors, which, guess, TOLERANCE)
+    doubtful = found.on_bound or found.params[1] < LOW or not found.converged
+    if guess is None or not (fresh or doubtful):
+        return found
+    other = likelihood.maximise(z, target, errors, which, None, TOLERANCE)
+    higher = other.loglikelihood > found.loglikelihood or not found.converged
+    return other if other.converged and higher else found
