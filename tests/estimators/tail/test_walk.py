@@ -308,7 +308,7 @@ def test_bad_samples(losses, error):
 
 
 def test_bad_arguments():
-    returns, volatility, low = market()
+    returns, _, low = market()
     with pytest.raises(ParameterError, match=r"did you mean 0\.99"):
         tail.historical([0.1, 0.2], 99)
     with pytest.raises(ParameterError, match=r"did you mean 0\.99"):

@@ -25,6 +25,7 @@ __all__ = [
 LEAST_NU, MOST_NU, MOST_SKEW = 2.05, 200.0, 0.98
 # Under a shape of -1/2 the likelihood of the GPD is not regular (Smith 1985).
 LEAST_SHAPE = -0.5
+AGAIN = 20  # dates between searches from all starts
 LANE = 256  # paths taken together: their state stays in the cache
 
 
@@ -213,13 +214,12 @@ def two_piece_fit(x, free, found):
             if not better:
                 length *= 0.5
         if not better:
-            found[0], found[1], found[2], found[3] = m, s, nu, skew
-            # No ascent left: at a bound, or at the last digits of the likelihood.
-            return 1 if gain < 1e-4 else 0
+            break
         m, s, nu, skew, value = new_m, new_s, new_nu, new_skew, new
         score[:] = tried
     found[0], found[1], found[2], found[3] = m, s, nu, skew
-    return 0
+    # A promise of a ten-thousandth of a likelihood unit moves no quantile.
+    return 1 if gain < 1e-4 else 0
 
 
 @kernel
@@ -229,9 +229,9 @@ def two_piece(values, window, free, found, converged):
     `free` is 0 for the symmetric t.  A window whose middle half is one value is left as it is.
     """
     count = 0
-    guess, trial = np.empty(4), np.empty(4)
+    guess, trial, score = np.zeros(4), np.empty(4), np.empty(4)
     line, when = np.empty(window), np.empty(window, np.int64)
-    warm = False
+    warm, since = False, 0
     for t in range(len(values)):
         if math.isnan(values[t]):
             count, warm = 0, False
@@ -245,16 +245,24 @@ def two_piece(values, window, free, found, converged):
             warm = False
             continue
         x = values[t - window + 1 : t + 1]
-        done = 0
+        done, best = 0, -np.inf
         if warm:
-            trial[:] = guess
-            done = two_piece_fit(x, free, trial)
-        if done == 0:
-            trial[0], trial[1], trial[2], trial[3] = line[window // 2], spread / 1.4, 6.0, 0.0
-            done = two_piece_fit(x, free, trial)
-        guess[:] = trial
+            done = two_piece_fit(x, free, guess)
+            best = two_piece_score(x, guess[0], guess[1], guess[2], guess[3], trial)
+        since = 0 if done == 0 else since + 1
+        # A skewed sample may have two maxima, the mode at either end of it: now and then all
+        # starts are tried again.
+        if done == 0 or (free and since % AGAIN == 0):
+            for start in range(3 if free else 1):
+                skew = (0.0, 0.95, -0.95)[start]
+                edge = (window // 2, window // 50, window - 1 - window // 50)[start]
+                trial[0], trial[1], trial[2], trial[3] = line[edge], spread / 1.4, 6.0, skew
+                end = two_piece_fit(x, free, trial)
+                value = two_piece_score(x, trial[0], trial[1], trial[2], trial[3], score)
+                if end >= done and (end > done or value > best):
+                    guess[:], done, best = trial, end, value
         warm = done == 1
-        found[t] = trial
+        found[t] = guess
         converged[t] = done
 
 
@@ -285,40 +293,47 @@ def gpd_score(y, shape, scale, score):
 
 
 @kernel
+def gpd_step(shape, n, score, step):
+    """Fisher scoring step in (shape, log scale) and the gain that it promises."""
+    k = max(shape, -0.45)
+    step[0] = ((1.0 + k) * score[0] - score[1]) * (1.0 + k) / n
+    step[1] = (2.0 * score[1] - score[0]) * (1.0 + k) / n
+    if shape <= LEAST_SHAPE and step[0] < 0.0:
+        step[0], step[1] = 0.0, score[1] * (1.0 + 2.0 * k) / n
+    return score[0] * step[0] + score[1] * step[1]
+
+
+@kernel
 def gpd(y, found):
     """Maximise over (shape, scale) from `found` on by Fisher scoring; returns 1 if it converged."""
-    score, tried = np.empty(2), np.empty(2)
-    shape, scale = found[0], found[1]
+    score, tried, step, other = np.empty(2), np.empty(2), np.empty(2), np.empty(2)
+    shape, scale, n = found[0], found[1], len(y)
     value = gpd_score(y, shape, scale, score)
     if not value > -np.inf:
         return 0
-    n = len(y)
-    for _ in range(500):
-        k = max(shape, -0.45)
-        by_shape = ((1.0 + k) * score[0] - score[1]) * (1.0 + k) / n
-        by_scale = (2.0 * score[1] - score[0]) * (1.0 + k) / n
-        if shape <= LEAST_SHAPE and by_shape < 0.0:
-            by_shape, by_scale = 0.0, score[1] * (1.0 + 2.0 * k) / n
-        gain = score[0] * by_shape + score[1] * by_scale
-        length = min(1.0, 1.0 / max(abs(by_shape), abs(by_scale), 1e-300))
+    gain = gpd_step(shape, n, score, step)
+    for _ in range(200):
+        length = min(1.0, 1.0 / max(abs(step[0]), abs(step[1]), 1e-300))
         better = False
-        # The likelihood is flat to half the digits of the optimum: the last ones come from the
-        # gradient alone.
-        slack = 1e-12 * abs(value) if gain < 1e-8 else 0.0
-        while gain > 1e-20 * n and length > 1e-9 and not better:
-            new_shape = max(shape + length * by_shape, LEAST_SHAPE)
-            new_scale = scale * math.exp(length * by_scale)
+        while gain > 1e-18 * n and length > 1e-9 and not better:
+            new_shape = max(shape + length * step[0], LEAST_SHAPE)
+            new_scale = scale * math.exp(length * step[1])
             new = gpd_score(y, new_shape, new_scale, tried)
-            better = new > value - slack
+            # The likelihood is flat to half the digits of its maximum: the last ones come from
+            # the gradient.
+            if gain > 1e-8:
+                better = new > value
+            else:
+                better = new > -np.inf and gpd_step(new_shape, n, tried, other) < gain
             if not better:
                 length *= 0.5
         if not better:
-            found[0], found[1] = shape, scale
-            return 1 if gain < 1e-6 else 0
+            break
         shape, scale, value = new_shape, new_scale, new
         score[:] = tried
+        gain = gpd_step(shape, n, score, step)
     found[0], found[1] = shape, scale
-    return 0
+    return 1 if gain < 1e-6 else 0
 
 
 @kernel

@@ -148,11 +148,8 @@ class Gpd:
             # function of the shape.
             with np.errstate(divide="ignore", invalid="ignore"):
                 scales = (value - self.threshold) / unit
-            best = max(
-                _loglikelihood(self.excesses, xi, scale)
-                for xi, scale in zip(_SHAPES, scales, strict=True)
-                if 1e-3 * mean < scale < 1e3 * mean
-            )
+            fit = (scales > 1e-3 * mean) & (scales < 1e3 * mean)
+            best = _loglikelihood(self.excesses, _SHAPES[fit, None], scales[fit, None]).max()
             return self.loglikelihood - best - drop
 
         low = brentq(fall, self.threshold + 1e-2 * (point - self.threshold), point, xtol=1e-10)
@@ -207,7 +204,7 @@ def fit(
         scale=scale,
         excesses=excesses,
         observations=len(sample),
-        loglikelihood=_loglikelihood(excesses, shape, scale),
+        loglikelihood=float(_loglikelihood(excesses, shape, scale)),
         covariance=_covariance(excesses, shape, scale) if regular else np.full((2, 2), np.nan),
     )
 
@@ -236,12 +233,13 @@ def mean_excess(losses: np.ndarray | pd.Series, points: int = 40) -> pd.DataFram
     return pd.DataFrame(rows, columns=["threshold", "excesses", "mean", "error"])
 
 
-def _loglikelihood(excesses: np.ndarray, shape: float, scale: float) -> float:
+def _loglikelihood(excesses: np.ndarray, shape: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Along the last axis of excesses; -inf outside the support."""
     x = excesses / scale
-    if 1.0 + shape * x[-1] <= 0.0:
-        return -np.inf
-    logs = x if abs(shape) < 1e-9 else (1.0 + 1.0 / shape) * np.log1p(shape * x)
-    return float(-len(x) * np.log(scale) - logs.sum())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.where(np.abs(shape) < 1e-9, x, (1.0 + 1.0 / shape) * np.log1p(shape * x))
+        total = -x.shape[-1] * np.log(np.squeeze(scale)) - logs.sum(axis=-1)
+    return np.where(np.isnan(total), -np.inf, total)
 
 
 def _covariance(excesses: np.ndarray, shape: float, scale: float) -> np.ndarray:

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from xcoll.errors import ParameterError
+from xcoll.errors import EstimationError, ParameterError
 from xcoll.estimators.tail import _kernels, shortfall
 from xcoll.estimators.tail.copula import Draws, Path
 from xcoll.estimators.tail.laws import FINE, LAWS, NONE, Law
@@ -47,6 +47,7 @@ class Task:
 
     Attributes
     ----------
+    names : of the assets, and of the portfolio where it is one of the series.
     realised : h-bar losses stamped when they were known, the portfolio's last where there is one.
     log_returns, volatility, smooth, low : σ and its exponentially weighted twin are stamped t for
         t+1.
@@ -54,6 +55,7 @@ class Task:
     weights : by asset.
     """
 
+    names: tuple[str, ...]
     realised: np.ndarray
     log_returns: np.ndarray
     volatility: np.ndarray
@@ -85,6 +87,23 @@ class Task:
         """Rows at which a horizon of several bars starts: windows do not overlap."""
         return range(self.window - 1, len(self.log_returns), self.bars)
 
+    def standardised(self, volatility: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns and excursions over the σ that was forecast for their bar.
+
+        Raises
+        ------
+        EstimationError : an asset with fewer of them than the window.
+        """
+        previous = np.vstack([np.full((1, volatility.shape[1]), np.nan), volatility[:-1]])
+        score, low = self.log_returns / previous, self.low / previous
+        for name, count in zip(self.names, np.isfinite(low).sum(axis=0), strict=True):
+            if count < self.window:
+                raise EstimationError(
+                    f"{name} has {count} bars with a σ before them, the window needs "
+                    f"{self.window}; shorten the window, or take historical, which needs no σ"
+                )
+        return score, low
+
     def blank(self, columns: int) -> "Figures":
         """Figures without a value."""
         shape = (len(self.levels), len(self.log_returns), columns)
@@ -105,6 +124,7 @@ class Task:
         ]
         omega, alpha, gamma, beta = np.hstack(tables)
         both["recursion"] = Recursion(omega, alpha, beta, gamma)
+        both["names"] = (*self.names, "the portfolio")
         return Task(**{**vars(self), **both, "series": None, "weights": None})
 
 
@@ -190,16 +210,10 @@ def _age_weighted(task: Task) -> Figures:
     return found
 
 
-def _before(values: np.ndarray) -> np.ndarray:
-    """The row before each row."""
-    return np.vstack([np.full((1, values.shape[1]), np.nan), values[:-1]])
-
-
 def _filtered(sigma: str) -> Callable[[Task], Figures]:
     def run(task: Task) -> Figures:
         volatility = getattr(task, sigma)
-        previous = _before(volatility)
-        score, low = task.log_returns / previous, task.low / previous
+        score, low = task.standardised(volatility)
         if task.bars > 1:
             return _filtered_paths(task, score, low, volatility)
         scores = -(low if task.loss == "close_out" else score)
@@ -268,8 +282,7 @@ def _simulated(
 def _law(law: Law) -> Callable[[Task], Figures]:
     def run(task: Task) -> Figures:
         whole = task.alone()
-        previous = _before(whole.volatility)
-        score, low = whole.log_returns / previous, whole.low / previous
+        score, low = whole.standardised(whole.volatility)
         return (_law_paths if task.bars > 1 else _law_bar)(whole, law, score, low)
 
     return run
@@ -346,8 +359,7 @@ def _dcc_t(task: Task) -> Figures:
         others = ", ".join(name for name in METHODS if name != "dcc_t")
         raise ParameterError(f"dcc_t needs dependence; give it, or take one of {others}")
     found = task.blank(task.log_returns.shape[1] + (task.weights is not None))
-    previous = _before(task.volatility)
-    score, low = task.log_returns / previous, task.low / previous
+    score, low = task.standardised(task.volatility)
     recursion = task.recursion.table(score.shape[1])
     draws = Draws.of(task.generator, task.paths, task.bars, score.shape[1])
     edges = task.dependence.edges(task.window)

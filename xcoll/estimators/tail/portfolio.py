@@ -76,7 +76,8 @@ def portfolio_losses(
     held = full.index[full != 0.0]
     w = full[held]
     checks.one_of("loss", loss, LOSSES)
-    moves, lows = log_returns[held], low[held].where(w > 0.0, log_returns[held].clip(lower=0.0))
+    moves = log_returns[held]
+    lows = low[held].where(np.broadcast_to(w > 0.0, moves.shape), moves.clip(lower=0.0))
     lost, travelled = [], 0.0
     for s in range(1, checks.whole("bars", bars) + 1):
         # A missing asset makes the portfolio's loss missing: sums do not skip.

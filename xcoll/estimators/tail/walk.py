@@ -125,6 +125,7 @@ def walk_forward(
         series = own, ewma(own.to_frame()).iloc[:, 0], worst
     smooth = ewma(given.log_returns) if method == "volatility_weighted" else given.volatility
     task = Task(
+        names=tuple(map(str, given.log_returns.columns)),
         realised=realised.to_numpy(),
         log_returns=given.log_returns.to_numpy(),
         volatility=given.volatility.to_numpy(),
