@@ -92,7 +92,7 @@ def test_ranking_uses_a_method_that_passes(found):
     assert ranked["method"].tolist() == ["true", "noisy", "low"]
     assert ranked["rank"].tolist() == [1, 2, 3]
     assert ranked["used"].tolist() == [True, False, False]
-    assert ranked["why"].iloc[0] == "passes, fewest rejections of equal scores"
+    assert ranked["why"].iloc[0] == "best that passes"
     low = ranked.iloc[2]
     assert (low["rejected"], low["rejected_es"], low["assets"]) == (3, 3, 3)
     assert low["allowed"] == binom.ppf(0.95, 3, 0.05)
@@ -106,7 +106,7 @@ def test_ranking_uses_a_method_that_passes(found):
     assert low["fall_ratio"] == pytest.approx(after.loc["low", "rate"] / 0.025)
 
 
-def decided(rejected, p_values, fz0=(-1.0, -0.9, -0.8)):
+def decided(rejected, p_values, incumbent=None, fz0=(-1.0, -0.9, -0.8)):
     """Ranking of three methods on ten assets; `rejected` assets fail coverage of each."""
     rows, pooled = [], []
     for method, k, p, score in zip("abc", rejected, p_values, fz0, strict=True):
@@ -117,38 +117,49 @@ def decided(rejected, p_values, fz0=(-1.0, -0.9, -0.8)):
             for asset in range(10)
         ]  # fmt: skip
         pooled.append({"asset": "pooled", "dm_p": p, "included": True} | keys)
-    return evaluation.ranking(pd.DataFrame(rows), pd.DataFrame(pooled)).set_index("method")
+    return evaluation.ranking(
+        pd.DataFrame(rows), pd.DataFrame(pooled), incumbent=incumbent
+    ).set_index("method")
 
 
 def test_a_better_score_does_not_help_a_method_that_fails():
-    ranked = decided((5, 0, 0), (np.nan, 0.5, 0.5))
+    ranked = decided((5, 0, 0), (np.nan, 0.5, 0.01))
     assert ranked["used"].to_dict() == {"a": False, "b": True, "c": False}
     assert ranked["why"].tolist() == [
         "coverage rejected 5 of 10",
-        "passes, fewest rejections of equal scores",
-        "passes, equal score, no fewer rejections",
+        "best that passes",
+        "passes, scores worse",
     ]
 
 
-def test_of_equal_scores_the_one_with_fewer_rejections_is_used():
-    ranked = decided((2, 1, 0), (np.nan, 0.5, 0.01))
-    assert ranked["used"].to_dict() == {"a": False, "b": True, "c": False}
-    assert ranked.loc["c", "why"] == "passes, worse score"
-    assert decided((2, 1, 0), (np.nan, 0.02, 0.01))["used"].tolist() == [True, False, False]
-    assert decided((0, 0, 0), (np.nan, 0.5, 0.5))["used"].tolist() == [True, False, False]
+def test_the_method_in_use_stays_unless_it_fails_or_is_worse():
+    stays = decided((0, 0, 2), (np.nan, 0.5, 0.3), "c")
+    assert stays["used"].tolist() == [False, False, True]
+    assert stays["why"].tolist() == [
+        "passes, no better beyond chance",
+        "passes, no better beyond chance",
+        "in use, passes, none scores better beyond chance",
+    ]
+    worse = decided((0, 0, 0), (np.nan, 0.5, 0.01), "c")
+    assert worse["used"].tolist() == [True, False, False]
+    fails = decided((0, 0, 3), (np.nan, 0.5, 0.3), "c")
+    assert fails["used"].tolist() == [True, False, False]
+    assert fails.loc["c", "why"] == "coverage rejected 3 of 10"
+    absent = decided((0, 0, 0), (np.nan, 0.5, 0.3), "d")
+    assert absent["used"].tolist() == [True, False, False]
 
 
 def test_where_none_passes_it_is_said():
     ranked = decided((9, 5, 7), (np.nan, 0.5, 0.5))
-    assert ranked["used"].to_dict() == {"a": False, "b": True, "c": False}
-    assert ranked.loc["b", "why"] == "none passes: coverage rejected 5 of 10"
+    assert ranked["used"].to_dict() == {"a": True, "b": False, "c": False}
+    assert ranked.loc["a", "why"] == "none passes: coverage rejected 9 of 10"
 
 
-def test_without_a_comparison_no_two_scores_are_equal(found):
+def test_without_a_comparison_nothing_is_shown_to_be_worse(found):
     ranked = evaluation.ranking(found[1])
     assert ranked.loc[ranked["used"], "method"].tolist() == ["true"]
-    other = evaluation.ranking(found[1].assign(z2_mc=0.5, conditional_mc=0.5))
-    assert other["why"].tolist()[1:] == ["passes, worse score"] * 2
+    easy = found[1].assign(z2_mc=0.5, conditional_mc=0.5)
+    assert evaluation.ranking(easy, incumbent="low").query("used")["method"].item() == "low"
     assert ranked[["dm_p", "in_set", "fall_p"]].isna().all().all()
 
 

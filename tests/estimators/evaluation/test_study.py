@@ -1,6 +1,7 @@
 """Size and power of the tests, on a thousand histories of 250 and of 1,000 bars."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.integrate import quad
 from scipy.stats import binom, norm
@@ -46,8 +47,7 @@ def test_tests_of_hits_hold_their_size_whatever_the_law():
 def test_kupiec_rejects_a_var_that_is_a_fifth_too_low():
     """T 1,000 at 1 %: 99.8 % of the time under a normal law, 87 % under t5, 78 % under t4."""
     normal, five, four = (
-        evaluation.kupiec_rejects(1000, 0.01, evaluation.hit_chance(0.99, 0.2, evaluation.Law(nu)))
-        for nu in (np.inf, 5.0, 4.0)
+        evaluation.kupiec_power(1000, 0.99, 0.2, evaluation.Law(nu)) for nu in (np.inf, 5.0, 4.0)
     )
     assert normal == pytest.approx(0.9983, abs=5e-4)
     assert five == pytest.approx(0.8687, abs=5e-4)
@@ -60,11 +60,27 @@ def test_kupiec_rejects_a_var_that_is_a_fifth_too_low():
     assert kupiec["monte_carlo"] >= 0.8
 
 
+def test_size_and_power_side_by_side():
+    long, wide = evaluation.size_and_power(0.975, np.random.default_rng(0), 20, (60, 100))
+    assert wide["test"].tolist() == list(evaluation.TESTS)
+    assert wide.columns[1:].tolist() == [
+        f"{case}, {kind}"
+        for case in ("60 bars", "100 bars", "100 bars, 20 % too low")
+        for kind in ("asymptotic", "Monte Carlo")
+    ]
+    low = long[long["too_low"] == 0.2].reset_index(drop=True)
+    pd.testing.assert_series_equal(
+        low["monte_carlo"], wide["100 bars, 20 % too low, Monte Carlo"], check_names=False
+    )
+    assert len(long) == 3 * len(evaluation.TESTS)
+
+
 def test_hit_chance_and_exact_rejection():
     assert evaluation.hit_chance(0.99, 0.2) == pytest.approx(norm.sf(0.8 * norm.ppf(0.99)))
     t5 = student.sf(0.8 * student.ppf(0.99, 5), 5)
     assert evaluation.hit_chance(0.99, 0.2, evaluation.Law(5.0)) == pytest.approx(t5)
     assert evaluation.hit_chance(0.975) == pytest.approx(0.025)
+    assert evaluation.kupiec_power(250, 0.99) == pytest.approx(0.095, abs=0.0005)
     few = evaluation.kupiec_rejects(250, 0.01, 0.03)
     x = [k for k in range(251) if evaluation.kupiec(k, 250, 0.01).p_value < 0.05]
     assert few == pytest.approx(binom.pmf(x, 250, 0.03).sum())

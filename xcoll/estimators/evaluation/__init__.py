@@ -40,7 +40,9 @@ from xcoll.estimators.evaluation.study import (
     Law,
     ParetoLaw,
     hit_chance,
+    kupiec_power,
     kupiec_rejects,
+    size_and_power,
     size_of_tests,
 )
 from xcoll.estimators.evaluation.table import TESTS, coverage, judge, rates
@@ -73,6 +75,7 @@ __all__ = [
     "independence",
     "judge",
     "kupiec",
+    "kupiec_power",
     "kupiec_rejects",
     "long_run_variance",
     "mcneil_frey",
@@ -84,6 +87,7 @@ __all__ = [
     "quantile_regression",
     "ranking",
     "rates",
+    "size_and_power",
     "size_of_tests",
     "tail_chance",
     "tick",

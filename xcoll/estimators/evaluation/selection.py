@@ -5,10 +5,10 @@ allows: at 5 % and eleven independent true models two or more rejections happen 
 so what is counted is compared with the upper 95 % point of that binomial law.  Assets fall
 together, so the count is rougher than the law says.
 
-Of those that pass, the methods whose FZ0 cannot be told apart from the best (Diebold–Mariano on
-the mean over assets) are equals, for a difference in score within its error is no reason; among
-equals the one with the fewest rejections is used, then the better score.  If none passes, all
-are asked the same question, and the table says so.
+The method in use, the incumbent, stays as long as it passes and its FZ0 is not shown to be worse
+than the best of those that pass (Diebold–Mariano on the mean over assets): a change within the
+error is not recommended.  Else the best score of those that pass is used; if none passes, the best
+score of all, and the table says so.
 """
 
 from collections.abc import Mapping
@@ -108,6 +108,7 @@ def ranking(
     table: pd.DataFrame,
     compared: pd.DataFrame | None = None,
     rated: pd.DataFrame | None = None,
+    incumbent: str | None = None,
     size: float = 0.05,
 ) -> pd.DataFrame:
     """Methods best first within each loss, level and horizon, which one is used, and why.
@@ -117,7 +118,9 @@ def ranking(
     table : of `coverage`.
     compared : of `compare`, optional.
     rated : of `rates` on picked bars, optional; a single pick.
-    size : of the tests that are counted, by their Monte Carlo p-values.
+    incumbent : the method in use, which stays unless it fails or is shown to be worse; where it
+        has no forecasts, or is not given, the best score decides.
+    size : of the tests that are counted, by their Monte Carlo p-values, and of the comparison.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def ranking(
     (mean of 1 - Z2: above one where the ES was too low), fz0 (mean over assets), dm_p (pooled,
     against the best score), in_set (assets whose confidence set holds it), fall_ratio, fall_p,
     fall_es_p, fall_fz0 (the picked bars, all assets), rank (by fz0), used, why.  NaN where
-    `compared` or `rated` has nothing to say; without `compared` no two scores are equal.
+    `compared` or `rated` has nothing to say.
     """
     checks.fraction("size", size)
     lacking = {COVERAGE_TEST, ES_TEST, "fz0", "sample"} - set(table)
@@ -159,14 +162,12 @@ def ranking(
     ranked["used"] = False
     ranked["why"] = ""
     for _, case in ranked.groupby(_KEYS):
-        asked = case if not case["passes"].any() else case[case["passes"]]
-        told_apart = (asked["dm_p"] < size) | asked["dm_p"].isna()
-        equals = asked[~told_apart | (asked["rank"] == asked["rank"].min())]
-        failures = equals["rejected"] + equals["rejected_es"]
-        used = equals.assign(failures=failures).sort_values(["failures", "rank"]).index[0]
+        asked = case[case["passes"]] if case["passes"].any() else case
+        stays = (asked["method"] == incumbent) & ~(asked["dm_p"] < size)
+        used = asked.index[stays.argmax()]  # the first, and best, where nothing stays
         ranked.loc[used, "used"] = True
         for row in case.itertuples():
-            ranked.loc[row.Index, "why"] = _why(row, row.Index == used, row.Index in equals.index)
+            ranked.loc[row.Index, "why"] = _why(row, row.Index == used, stays.any(), size)
     columns = ["method", "assets", "rejected", "rejected_es", "allowed", "hit_ratio", "es_ratio"]
     columns += ["fz0", "dm_p", "in_set", "fall_ratio", "fall_p", "fall_es_p", "fall_fz0"]
     return ranked[[*_KEYS, *columns, "rank", "used", "why"]]
@@ -199,13 +200,13 @@ def _joined(
     return ranked.astype(dict.fromkeys(["dm_p", "in_set", *fell.columns[4:]], float))
 
 
-def _why(row: tuple, used: bool, equal: bool) -> str:
+def _why(row: tuple, used: bool, stays: bool, size: float) -> str:
     counts = (("coverage", row.rejected), ("ES", row.rejected_es))
     failed = [f"{name} rejected {k:.0f} of {row.assets}" for name, k in counts if k > row.allowed]
-    if used and not row.passes:
+    if used and failed:
         return "none passes: " + ", ".join(failed)
     if used:
-        return "passes, fewest rejections of equal scores"
+        return "in use, passes, none scores better beyond chance" if stays else "best that passes"
     if failed:
         return ", ".join(failed)
-    return "passes, equal score, no fewer rejections" if equal else "passes, worse score"
+    return "passes, scores worse" if row.dm_p < size else "passes, no better beyond chance"

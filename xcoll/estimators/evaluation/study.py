@@ -4,6 +4,7 @@ Histories of losses from a known law are tested as any forecast would be; the fo
 one, or a share too low.  For Kupiec the answer is a binomial sum and needs no simulation.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,15 @@ from xcoll.estimators.evaluation.inputs import share
 from xcoll.estimators.evaluation.montecarlo import null
 from xcoll.estimators.evaluation.table import REGRESSIONS, TESTS, judge
 
-__all__ = ["Law", "ParetoLaw", "hit_chance", "kupiec_rejects", "size_of_tests"]
+__all__ = [
+    "Law",
+    "ParetoLaw",
+    "hit_chance",
+    "kupiec_power",
+    "kupiec_rejects",
+    "size_and_power",
+    "size_of_tests",
+]
 
 BAND = 0.99  # of the binomial band around the size
 
@@ -89,6 +98,21 @@ def kupiec_rejects(
     return float(binom.pmf(x[rejected], observations, chance).sum())
 
 
+def kupiec_power(
+    observations: int,
+    confidence: float,
+    too_low: float = 0.0,
+    law: Law | None = None,
+    size: float = 0.05,
+) -> float:
+    """Exact chance that the asymptotic POF test finds a VaR the share `too_low` under the true one.
+
+    With `too_low` zero it is the test's true size, whatever the law.
+    """
+    truth = hit_chance(confidence, too_low, law)
+    return kupiec_rejects(observations, share(confidence), truth, size)
+
+
 def size_of_tests(
     observations: int,
     confidence: float,
@@ -158,3 +182,31 @@ def size_of_tests(
         for name in TESTS
     ]
     return pd.DataFrame(rows)
+
+
+def size_and_power(
+    confidence: float,
+    rng: np.random.Generator,
+    histories: int = 1000,
+    lengths: Sequence[int] = (250, 1000),
+    too_low: float = 0.2,
+    law: Law | ParetoLaw | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`size_of_tests` on true models of each length, and on one too low of the longest.
+
+    Returns
+    -------
+    The tables of `size_of_tests`, one under another, and the same as one row a test: the shares
+    rejected by asymptotic and Monte Carlo p-values, in the order of the cases.
+    """
+    cases = {f"{n:,} bars": (n, 0.0) for n in lengths}
+    cases[f"{max(lengths):,} bars, {100 * too_low:.0f} % too low"] = (max(lengths), too_low)
+    tables = {
+        name: size_of_tests(n, confidence, rng, histories, too_low=low_by, law=law)
+        for name, (n, low_by) in cases.items()
+    }
+    wide = {"test": list(TESTS)}
+    for name, table in tables.items():
+        wide[f"{name}, asymptotic"] = table["asymptotic"]
+        wide[f"{name}, Monte Carlo"] = table["monte_carlo"]
+    return pd.concat(tables.values(), ignore_index=True), pd.DataFrame(wide)
