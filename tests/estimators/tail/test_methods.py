@@ -352,7 +352,7 @@ def test_what_a_method_cannot_do_names_those_that_can():
     returns, low = market()
     with pytest.raises(ParameterError, match=r"dcc_t needs dependence.*fhs"):
         tail.walk_forward(returns, WINDOW, method="dcc_t")
-    with pytest.raises(ParameterError, match=r"give rng.*age_weighted, historical"):
+    with pytest.raises(ParameterError, match=r"give rng.*age_weighted or historical"):
         tail.walk_forward(returns, WINDOW, bars=2, method="t")
     with pytest.raises(ParameterError, match=r"evt.*0\.9 quantile.*fhs"):
         walk("evt", returns, low, confidence=0.8)

@@ -18,8 +18,9 @@ from xcoll.estimators.tail.copula import Dependence
 from xcoll.estimators.tail.inputs import frames
 from xcoll.estimators.tail.laws import NONE, NOTES
 from xcoll.estimators.tail.losses import LOSSES, realised_losses
-from xcoll.estimators.tail.methods import METHODS, Figures, Task
+from xcoll.estimators.tail.methods import METHODS
 from xcoll.estimators.tail.simulation import Recursion
+from xcoll.estimators.tail.task import Figures, Task
 from xcoll.estimators.volatility import ewma
 
 __all__ = ["COLUMNS", "forecasts", "scenarios", "walk_forward"]
@@ -143,9 +144,9 @@ def walk_forward(
         dependence=None if dependence is None else dependence.on(given.log_returns),
     )
     found = _long(chosen.run(task), realised, levels)
-    beyond = {level: chosen.beyond(window, level) for level in levels}
-    found["beyond"] = found["confidence"].map(beyond)
-    return found.assign(method=method, loss=loss, bars=bars)[COLUMNS]
+    beyond = np.array([chosen.beyond(window, level) for level in levels])
+    labels = {"method": method, "loss": loss, "bars": bars}
+    return found.assign(**labels, beyond=beyond[found.pop("level")])[COLUMNS]
 
 
 def forecasts(
@@ -210,20 +211,17 @@ def _long_enough(realised: pd.DataFrame, window: int) -> None:
 
 
 def _long(found: Figures, like: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
-    tables = []
-    for level, var, es, error in zip(levels, found.var, found.es, found.error, strict=True):
-        row, column = np.nonzero(np.isfinite(es) | (found.note == NONE))
-        tables.append(
-            pd.DataFrame(
-                {
-                    "time": like.index[row],
-                    "asset": like.columns[column],
-                    "confidence": level,
-                    "var": var[row, column],
-                    "es": es[row, column],
-                    "error": error[row, column],
-                    "note": NOTES[found.note[row, column]],
-                }
-            )
-        )
-    return pd.concat(tables, ignore_index=True)
+    """Rows of all levels, one after the other; `level` is the number of the level."""
+    level, row, column = np.nonzero(np.isfinite(found.es) | (found.note == NONE))
+    return pd.DataFrame(
+        {
+            "time": like.index[row],
+            "asset": like.columns[column],
+            "confidence": np.array(levels)[level],
+            "level": level,
+            "var": found.var[level, row, column],
+            "es": found.es[level, row, column],
+            "error": found.error[level, row, column],
+            "note": pd.Index(NOTES)[found.note[row, column]],
+        }
+    )
