@@ -35,7 +35,7 @@ def named(figure):
     )
 
 
-def test_exceedances_and_coverage():
+def test_exceedances():
     index = pd.date_range("2022-01-01", periods=100, freq="D")
     rows = [
         pd.DataFrame(
@@ -53,13 +53,41 @@ def test_exceedances_and_coverage():
         "where 10.0 % is promised"
     )
     assert figure.axes[0].get_title(loc="left") == "BTC: 10 of 100 bars"
+
+
+def test_coverage_and_ranking():
     tests = pd.DataFrame(
-        {"asset": "BTC", "method": ["fhs", "historical"], "loss": "end", "confidence": 0.9,
-         "n": 100, "exceedances": [10, 20], "conditional_mc": [0.5, 0.01]}
+        {"asset": ["BTC", "BTC", "ETH", "ETH"], "method": ["fhs", "normal"] * 2,
+         "confidence": 0.99, "exceedances": [10, 30, 12, 40], "expected": 10.0,
+         "z2": [0.1, -2.5, -0.2, -9.0], "conditional_mc": [0.5, 0.01, 0.4, 0.001],
+         "z2_mc": [0.6, 0.01, 0.04, 0.001]}
     )  # fmt: skip
     figure = plots.coverage(tests)
     named(figure)
-    assert words(figure).endswith("0 of 1 times (fhs) and 1 of 1 times (historical)")
+    assert words(figure) == (
+        "Coverage is rejected for 0 of 2 series with fhs, for 2 with normal; chance rejects 5 %"
+    )
+    left, right = figure.axes[:2]
+    assert {text.get_text() for text in left.texts} == {"1.0", "3.0×", "1.2", "4.0×"}
+    assert {text.get_text() for text in right.texts} == {"0.9", "3.5×", "1.2×", "10.0×"}
+    part = plots.coverage(tests.iloc[[0, 2, 3]])
+    assert "–" in {text.get_text() for text in part.axes[0].texts}
+    ranked = pd.DataFrame(
+        {"method": ["evt", "fhs", "normal"], "fz0": [-1.5, -1.45, -1.0], "rank": [1, 2, 3],
+         "dm_p": [np.nan, 0.6, 0.01], "in_set": [2.0, 2.0, 0.0], "assets": 2,
+         "used": [False, True, False], "hit_ratio": [1.1, 1.0, 2.0],
+         "fall_ratio": [2.0, 1.5, 4.0], "confidence": 0.99}
+    )  # fmt: skip
+    figure = plots.ranking(ranked)
+    named(figure)
+    assert words(figure) == (
+        "fhs is used: 1 of 3 methods score worse beyond chance, and after a fall it fails 1.5 "
+        "times as often"
+    )
+    assert [text.get_text().strip() for text in figure.axes[0].texts] == [
+        "in 0 of 2 sets, p 0.01", "in 2 of 2 sets, p 0.60", "in 2 of 2 sets",
+    ]  # fmt: skip
+    plots.ranking(ranked.assign(dm_p=np.nan, in_set=np.nan, fall_ratio=np.nan))
 
 
 def test_excursion_figures():

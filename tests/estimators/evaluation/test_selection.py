@@ -169,6 +169,21 @@ def test_picked_rows_do_not_count(found):
     pd.testing.assert_frame_equal(evaluation.ranking(tests), evaluation.ranking(every))
 
 
+def test_assets_that_a_method_lacks_do_not_count(found):
+    table, tests, _, _ = found
+    lacks = (tests["method"] == "noisy") & (tests["asset"] == "C")
+    ranked = evaluation.ranking(tests[~lacks])
+    pd.testing.assert_frame_equal(ranked, evaluation.ranking(tests[tests["asset"] != "C"]))
+    lacks = (table["method"] == "noisy") & (table["asset"] == "C")
+    pooled = evaluation.compare(table[~lacks]).query("asset == 'pooled'")
+    fewer = evaluation.compare(table[table["asset"] != "C"]).query("asset == 'pooled'")
+    assert pooled["score"].tolist() == fewer["score"].tolist()
+    nothing = tests[(tests["method"] == "noisy") | (tests["asset"] == "C")]
+    nothing = nothing[~((nothing["method"] == "noisy") & (nothing["asset"] == "C"))]
+    with pytest.raises(DataError, match="every method"):
+        evaluation.ranking(nothing)
+
+
 def test_bad_input(found):
     table, tests, _, _ = found
     with pytest.raises(DataError, match="z2_mc"):

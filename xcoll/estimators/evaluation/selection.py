@@ -52,7 +52,8 @@ def compare(
 
     Returns
     -------
-    Table: sample, asset (and "pooled": the mean over the assets of a date), loss, confidence,
+    Table: sample, asset (and "pooled": the mean over the assets of a
+    date that every method forecasts), loss, confidence,
     bars, method, n, score, difference (to the best of the sample), dm_p (two-sided; NaN for the
     best itself), mcs_p, included.  Samples of fewer than 30 bars are left out: a HAC error and a
     bootstrap have nothing to go by.  One best is picked from the same data, so a dm_p is too
@@ -73,10 +74,12 @@ def compare(
         charged.setdefault((*key[:4], POOLED), []).extend(frames)
     rows = []
     for (name, loss, confidence, bars, asset), frames in charged.items():
-        # A method that some asset lacks would be compared on other assets.
         losses = frames[0]
         if asset == POOLED:
-            losses = pd.concat(frames, join="inner").groupby(level=0).mean()
+            # Assets that some method lacks would be scored by the others only.
+            every = set().union(*frames)
+            whole = [frame for frame in frames if set(frame) == every]
+            losses = pd.concat(whole).groupby(level=0).mean() if whole else pd.DataFrame()
         if len(losses) < LEAST_BARS or losses.shape[1] < 2:
             continue
         found = confidence_set(losses, size, seed, replications)
@@ -124,7 +127,8 @@ def ranking(
 
     Returns
     -------
-    Table: loss, confidence, bars, method, assets, rejected (conditional coverage), rejected_es
+    Table of the assets that every method forecasts: loss, confidence, bars, method, assets (how
+    many), rejected (conditional coverage), rejected_es
     (Z2), allowed (what chance allows of either), hit_ratio (exceedances over expected), es_ratio
     (mean of 1 - Z2: above one where the ES was too low), fz0 (mean over assets), dm_p (pooled,
     against the best score), in_set (assets whose confidence set holds it), fall_ratio, fall_p,
@@ -135,9 +139,13 @@ def ranking(
     lacking = {COVERAGE_TEST, ES_TEST, "fz0", "sample"} - set(table)
     if lacking:
         raise DataError(f"the table lacks {sorted(lacking)}; give the one of coverage")
+    rows = table[table["sample"] == ALL]
+    methods = rows.groupby([*_KEYS, "asset"])["method"].transform("nunique")
+    shared = rows[methods == rows.groupby(_KEYS)["method"].transform("nunique")]
+    if shared.empty:
+        raise DataError("no asset was forecast by every method; compare fewer methods")
     ranked = (
-        table[table["sample"] == ALL]
-        .assign(
+        shared.assign(
             rejected=lambda kept: kept[COVERAGE_TEST] < size,
             rejected_es=lambda kept: kept[ES_TEST] < size,
             es_ratio=lambda kept: 1.0 - kept["z2"],

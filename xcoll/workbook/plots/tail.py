@@ -7,27 +7,50 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from scipy.stats import binom
 
 from xcoll.estimators.tail.shortfall import Trigger
 from xcoll.workbook.plots import style
 from xcoll.workbook.tables import percent
 
-__all__ = ["after_fall", "against_truth", "close_out", "coverage", "exceedances", "excursions"]
+__all__ = [
+    "after_fall",
+    "against_truth",
+    "close_out",
+    "coverage",
+    "exceedances",
+    "excursions",
+    "ranking",
+]
 
 # Columns that a page has room for, and their formats.
 TESTS = {
     "asset": "text",
-    "method": "text",
     "n": "whole",
     "exceedances": "whole",
     "kupiec_p": "number",
     "kupiec_mc": "number",
-    "independence_mc": "number",
     "conditional_mc": "number",
-    "first_failure_p": "number",
-    "fz0": "number",
+    "duration_mc": "number",
+    "dynamic_quantile_mc": "number",
+    "mcneil_frey_mc": "number",
+    "z2": "number",
+    "z2_mc": "number",
+    "costanzino_curran_mc": "number",
+    "nolde_ziegel_mc": "number",
     "traffic_light": "text",
+}
+RANKING = {
+    "method": "text",
+    "rejected": "whole",
+    "rejected_es": "whole",
+    "hit_ratio": "number",
+    "es_ratio": "number",
+    "fz0": "number",
+    "dm_p": "number",
+    "in_set": "whole",
+    "fall_ratio": "number",
+    "fall_p": "number",
+    "why": "text",
 }
 CLOSE_OUT = {
     "asset": "text",
@@ -41,7 +64,7 @@ CLOSE_OUT = {
     "confidence_used": "percent",
     "method": "text",
 }
-METHODS = {"historical": style.OKABE_ITO["sky"], "fhs": style.OKABE_ITO["blue"]}
+LINES = (style.OKABE_ITO["blue"], style.OKABE_ITO["sky"])  # the marked method, the other
 CHOICES = {
     "close": ("s", style.CONTEXT),
     "bridge": ("^", style.OKABE_ITO["sky"]),
@@ -56,8 +79,8 @@ HORIZONS = {"1h": "v", "4h": "s", "24h": "o"}
 def exceedances(forecasts: pd.DataFrame, assets: list[str]) -> Figure:
     """Realised losses, the VaR of each method, and the losses above the best method's VaR.
 
-    `forecasts` is long (time, asset, method, var, realised) at one level, loss and horizon, its
-    first method the one whose exceedances are marked.  Bars that all methods forecast are drawn.
+    `forecasts` is long (time, asset, method, var, realised) at one level, loss and horizon, of two
+    methods, the first the one whose exceedances are marked.  Bars that both forecast are drawn.
     """
     methods = list(dict.fromkeys(forecasts["method"]))
     made = forecasts.groupby(["asset", "time"])["method"].transform("size")
@@ -78,8 +101,8 @@ def exceedances(forecasts: pd.DataFrame, assets: list[str]) -> Figure:
         lost = rows.groupby("time")["realised"].first()
         hit = lost > var[methods[0]]
         ax.vlines(lost.index, 0.0, lost, color="#C9C9C9", linewidth=0.7)
-        for method in methods:
-            ax.plot(var.index, var[method], color=METHODS[method], linewidth=1.1, label=method)
+        for method, hue in zip(methods, LINES, strict=True):
+            ax.plot(var.index, var[method], color=hue, linewidth=1.1, label=method)
         ax.scatter(
             lost.index[hit],
             lost[hit],
@@ -101,54 +124,100 @@ def exceedances(forecasts: pd.DataFrame, assets: list[str]) -> Figure:
 
 
 def coverage(table: pd.DataFrame) -> Figure:
-    """Share of bars above the VaR, one panel a loss, with the 95 % band of a true model.
+    """Exceedances and tail losses over what was promised, asset × method, crosses where rejected.
 
-    `table` holds rows of `evaluation.coverage` at one level and horizon.
+    `table` holds the rows of `evaluation.coverage` of one sample, loss, level and horizon.
     """
-    kinds = list(dict.fromkeys(table["loss"]))
-    rejections = (table["conditional_mc"] < 0.05).groupby(table["method"]).agg(["sum", "size"])
-    said = " and ".join(f"{k} of {n} times ({method})" for method, k, n in rejections.itertuples())
-    title = f"Conditional coverage is rejected {said}"
-    assets = list(dict.fromkeys(table["asset"]))[::-1]
-    figure, axes = style.figure(
-        1, len(kinds), height=1.5 + 0.25 * len(assets), share=True, title=title
+    failed = (table["conditional_mc"] < 0.05).groupby(table["method"]).sum().sort_values()
+    ratio = table["exceedances"] / table["expected"]
+    order = ratio.groupby(table["method"]).mean().sub(1.0).abs().sort_values().index
+    n = table["asset"].nunique()
+    title = (
+        f"Coverage is rejected for {failed.iloc[0]} of {n} series with {failed.index[0]}, for "
+        f"{failed.iloc[-1]} with {failed.index[-1]}; chance rejects {percent(0.05, 0)}"
     )
-    for ax, kind in zip(axes, kinds, strict=True):
-        part = table[table["loss"] == kind]
-        level = 1.0 - part["confidence"].iloc[0]
-        for place, asset in enumerate(assets):
-            rows = part[part["asset"] == asset]
-            low, high = binom.ppf([0.025, 0.975], rows["n"].max(), level) / rows["n"].max()
-            ax.barh(place, high - low, left=low, height=0.75, color="#ECECEC", zorder=0)
-            for shift, (method, hue) in zip((0.16, -0.16), METHODS.items(), strict=True):
-                row = rows[rows["method"] == method]
-                rejected = (row["conditional_mc"] < 0.05).any()
-                ax.scatter(
-                    row["exceedances"] / row["n"],
-                    [place + shift] * len(row),
-                    marker="X" if rejected else "o",
-                    s=34 if rejected else 26,
-                    color=hue,
-                    linewidths=0,
-                    zorder=3,
-                )
-        ax.axvline(level, color="#4D4D4D", linewidth=0.9)
-        ax.set_title(
-            {"close_out": "close-out loss", "end": "end-of-horizon loss"}[kind], fontsize=9
+    figure, axes = style.figure(1, 2, height=2.1 + 0.27 * n, share=True, title=title)
+    panels = {
+        "exceedances over promised": (ratio, "conditional_mc"),
+        "tail loss over promised ES": (1.0 - table["z2"], "z2_mc"),
+    }
+    level = percent(table["confidence"].iloc[0])
+    for ax, (name, (values, test)) in zip(axes, panels.items(), strict=True):
+        wide = table.assign(value=values).pivot_table(
+            index="asset", columns="method", values="value"
         )
-        ax.set_xlabel(f"bars above the {percent(1 - level)} VaR, percent")
-        style.percent(ax.xaxis, 1)
-        ax.set_xlim(left=0.0)
+        wide = wide.reindex(list(dict.fromkeys(table["asset"])))[order]
+        p_value = table.pivot_table(index="asset", columns="method", values=test, dropna=False)
+        shown = np.log2(wide.clip(lower=0.25, upper=4.0))
+        image = ax.imshow(shown, cmap=style.DIVERGING, vmin=-2.0, vmax=2.0, aspect="auto")
+        for (row, column), value in np.ndenumerate(wide.to_numpy()):
+            rejected = p_value.loc[wide.index[row], wide.columns[column]] < 0.05
+            ax.text(
+                column,
+                row,
+                "–" if np.isnan(value) else f"{value:.1f}{'×' if rejected else ''}",
+                ha="center",
+                va="center",
+                fontsize=6.8,
+                fontweight="bold" if rejected else "normal",
+                color="white" if abs(shown.iloc[row, column]) > 1.3 else "black",
+            )
+        ax.set_title(f"{name}, {level}", fontsize=9)
+        names = [name.replace("_", " ") for name in order]
+        ax.set_xticks(range(len(order)), names, rotation=35, ha="right", fontsize=7.5)
+        ax.tick_params(length=0)
+        ax.set_xlabel("method")
+        ax.grid(visible=False)
+    axes[0].set_yticks(range(n), wide.index)
+    axes[0].set_ylabel("series")
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, ticks=[-2, -1, 0, 1, 2])
+    bar.ax.set_yticklabels(["¼", "½", "1", "2", "4"], fontsize=8)
+    bar.set_label("ratio (grey: as promised)", fontsize=8)
+    style.remark(figure, "× rejected at 5 %, Monte Carlo; – no forecast; lows modelled")
+    return figure
+
+
+def ranking(table: pd.DataFrame) -> Figure:
+    """Score behind the best and exceedances over promised, all bars and after a fall, by method.
+
+    `table` holds the rows of `evaluation.ranking` of one loss, level and horizon.
+    """
+    rows = table.sort_values("rank", ascending=False, ignore_index=True)
+    used = rows.loc[rows["used"], "method"].iloc[0]
+    behind = rows["fz0"] - rows["fz0"].min()
+    apart = (rows["dm_p"] < 0.05).sum()
+    fell = rows.loc[rows["used"], "fall_ratio"].iloc[0]
+    title = (
+        f"{used} is used: {apart} of {len(rows)} methods score worse beyond chance, and after a "
+        f"fall it fails {fell:.1f} times as often"
+    )
+    figure, (left, right) = style.figure(1, 2, height=1.2 + 0.27 * len(rows), title=title)
+    y = np.arange(len(rows))
+    hues = [style.ACCENT if name == used else style.OKABE_ITO["blue"] for name in rows["method"]]
+    left.hlines(y, 0.0, behind, color=hues, linewidth=1.6)
+    left.scatter(behind, y, color=hues, s=26, zorder=3, linewidths=0)
+    for place, row in rows.iterrows():
+        p = "" if pd.isna(row["dm_p"]) else f", p {row['dm_p']:.2f}"
+        known = "" if pd.isna(row["in_set"]) else f"in {row['in_set']:.0f} of {row['assets']} sets"
+        left.annotate(
+            f"  {known}{p}", (behind[place], place), fontsize=7, va="center", color="#4D4D4D"
+        )
+    left.set_yticks(y, rows["method"])
+    left.set_ylabel("method, best score on top")
+    left.set_xlim(-0.02 * max(behind.max(), 0.01), 1.6 * max(behind.max(), 0.01))
+    left.set_xlabel("mean FZ0 score above the best (p: Diebold–Mariano)")
+    looks = {"hit_ratio": ("o", "all bars", 1.0), "fall_ratio": ("D", "after a fall", 0.55)}
+    for column, (marker, label, alpha) in looks.items():
+        right.scatter(rows[column], y, marker=marker, color=hues, s=26, alpha=alpha, linewidths=0)
+        right.scatter([], [], marker=marker, color="#4D4D4D", s=26, alpha=alpha, label=label)
+    right.axvline(1.0, color="#4D4D4D", linewidth=0.9)
+    right.set_xlim(left=0.0)
+    right.set_yticks(y, [])
+    right.set_xlabel(f"exceedances of the {percent(rows['confidence'].iloc[0])} VaR over promised")
+    right.legend(loc="upper right")
+    for ax in (left, right):
         ax.grid(visible=False, axis="y")
-    axes[0].set_yticks(range(len(assets)), assets)
-    axes[0].set_ylabel("asset")
-    for method, hue in METHODS.items():
-        axes[0].scatter([], [], color=hue, s=26, label=method)
-    axes[0].scatter([], [], color="black", marker="X", s=34, label="rejected at 5 %")
-    handles, _ = axes[0].get_legend_handles_labels()
-    handles.append(Patch(color="#ECECEC", label="95 % band of a true model"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
-    style.note(axes[0], "lows modelled")
+    style.remark(figure, "sets: model confidence sets at 10 %, one an asset; lows modelled")
     return figure
 
 
