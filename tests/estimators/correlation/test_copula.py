@@ -58,6 +58,16 @@ def test_units_and_order_do_not_matter():
     assert bent.nu == pytest.approx(fitted.nu, rel=1e-3)
 
 
+def test_beside_what_was_seen():
+    table = correlation.tail_dependence(draw(1000, 0.5, 8))
+    both = copula.beside(table, 4.0, 0.05)
+    rho = table["rank_correlation"].iloc[2]
+    assert both["t_copula"].iloc[2] == pytest.approx(float(copula.tail(rho, 4.0, 0.05)))
+    assert both["normal_copula"].iloc[2] == pytest.approx(float(copula.tail(rho, np.inf, 0.05)))
+    assert (both["t_copula"] > both["normal_copula"]).all()
+    assert both.columns[:7].tolist() == table.columns.tolist()
+
+
 def test_refusals():
     frame = draw(100, 0.5, 7)
     with pytest.raises(EstimationError, match="20 bars that all assets have; 30 are needed"):

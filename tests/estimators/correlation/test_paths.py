@@ -183,6 +183,13 @@ def test_first_eigenvalue_share_waits_for_every_asset(frame):
     assert share.last_valid_index() == frame.index[-81]
 
 
+def test_basket_risk_of_an_equicorrelated_world():
+    for rho in (-1 / 3, 0.0, 0.4, 1.0):
+        R = pd.DataFrame(np.full((4, 4), rho) + (1 - rho) * np.eye(4))
+        expected = np.sqrt((1 + 3 * rho) / 4)
+        assert correlation.basket_risk(R) == pytest.approx(expected, abs=1e-8)
+
+
 # --- tails ----------------------------------------------------------------------------------
 
 

@@ -79,3 +79,22 @@ def test_missing_values_and_refusals(residuals):
         correlation.likelihood_loss(constant(residuals, 0.5), draw(3000, 0.5, 2))
     rho = correlation.matrices(constant(residuals, 0.5))
     assert_allclose(rho[0], [[1, 0.5, 0.5], [0.5, 1, 0.5], [0.5, 0.5, 1]])
+
+
+def test_rivals_side_by_side(residuals):
+    sigma = pd.DataFrame(1.0, residuals.index, residuals.columns) * [1.0, 1.5, 2.5]
+    paths = {f"{rho:.1f}": constant(residuals, rho) for rho in (0.1, 0.6, 0.9)}
+    paths["0.1"] = paths["0.1"].iloc[200:]  # a path that starts later cuts the others' bars
+    table = correlation.compare(paths, residuals, sigma, residuals * sigma)
+    assert table["loss"].tolist() == ["likelihood"] * 3 + ["least variance"] * 3
+    assert (table["bars"] == len(residuals) - 201).all()
+    for kind, part in table.groupby("loss", sort=False):
+        assert part["model"].iloc[0] == "0.6", kind
+        assert part["score"].is_monotonic_increasing
+        assert part["difference"].isna().tolist() == [True, False, False]
+        assert (part["low"].iloc[1:] > 0.0).all()
+        assert part["included"].tolist() == [True, False, False]
+        differences = part["score"].iloc[1:] - part["score"].iloc[0]
+        assert_allclose(part["difference"].iloc[1:], differences)
+    loss = correlation.likelihood_loss(paths["0.6"], residuals).iloc[201:]
+    assert table["score"].iloc[0] == pytest.approx(loss.mean())

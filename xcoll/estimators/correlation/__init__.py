@@ -11,9 +11,9 @@ from xcoll.estimators.correlation.paths import (
     pairs,
     rolling,
 )
-from xcoll.estimators.correlation.scores import likelihood_loss, minimum_variance_loss
+from xcoll.estimators.correlation.scores import compare, likelihood_loss, minimum_variance_loss
 from xcoll.estimators.correlation.shrinkage import Shrunk, ledoit_wolf
-from xcoll.estimators.correlation.stress import nearest, stressed
+from xcoll.estimators.correlation.stress import basket_risk, nearest, stressed
 from xcoll.estimators.correlation.walk import Monitor, Walk, monitor, walk_forward
 
 __all__ = [
@@ -23,6 +23,8 @@ __all__ = [
     "Walk",
     "alerts",
     "assets_of",
+    "basket_risk",
+    "compare",
     "ewma",
     "first_eigenvalue_share",
     "ledoit_wolf",

@@ -14,7 +14,7 @@ from xcoll.estimators.correlation.paths import LEAST_BARS
 from xcoll.estimators.correlation.stress import nearest
 from xcoll.estimators.series import checked
 
-__all__ = ["TCopula", "fit", "tail"]
+__all__ = ["TCopula", "beside", "fit", "tail"]
 
 
 def tail(rho: float | np.ndarray, nu: float, quantile: float | None = None) -> np.ndarray:
@@ -103,3 +103,12 @@ def fit(returns: pd.DataFrame, confidence: float = 0.9) -> TCopula:
 
     low, high = (float(np.exp(edge(bound))) for bound in span)
     return TCopula(rho, float(np.exp(best.x)), low, high, len(frame))
+
+
+def beside(table: pd.DataFrame, nu: float, quantile: float) -> pd.DataFrame:
+    """`dependence.tail_dependence` with what a t and a normal copula give at the same depth.
+
+    Adds the columns t_copula (ν = `nu`) and normal_copula, at each pair's rank correlation.
+    """
+    rho = table["rank_correlation"].to_numpy()
+    return table.assign(t_copula=tail(rho, nu, quantile), normal_copula=tail(rho, np.inf, quantile))

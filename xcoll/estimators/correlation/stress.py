@@ -9,7 +9,7 @@ from xcoll import checks
 from xcoll.errors import EstimationError
 from xcoll.estimators.correlation.paths import matrix
 
-__all__ = ["nearest", "stressed"]
+__all__ = ["basket_risk", "nearest", "stressed"]
 
 
 def nearest(
@@ -66,3 +66,9 @@ def stressed(
     """
     checks.fraction("quantile", quantile)
     return nearest(matrix(path.quantile(quantile), assets))
+
+
+def basket_risk(correlation: pd.DataFrame) -> float:
+    """Risk of a basket in equal risk over the summed risk of its parts, √(1'R1)/n in (0, 1]."""
+    R = correlation.to_numpy()
+    return float(np.sqrt(max(R.sum(), 0.0)) / len(R))
