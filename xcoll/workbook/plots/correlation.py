@@ -9,7 +9,7 @@ from xcoll.estimators.correlation import copula
 from xcoll.workbook.plots import style
 from xcoll.workbook.plots.volatility import mark_events
 
-__all__ = ["average", "heat", "tails"]
+__all__ = ["average", "heat", "scores", "tails"]
 
 
 def heat(matrices: dict[str, pd.DataFrame], title: str) -> Figure:
@@ -46,7 +46,7 @@ def average(
     Parameters
     ----------
     mean : DataFrame
-        Time × estimator, the mean over pairs; the first column is the one that is used.
+        Time × estimator, at most three, the mean over pairs; the first column is the one used.
     share : Series
         First eigenvalue over the number of assets, by date.
     alerts : DataFrame
@@ -55,8 +55,8 @@ def average(
         Number of pairs that can alert, number of assets behind `share`.
     """
     figure, (top, middle, low) = style.figure(3, 1, height=6.0, title=title)
-    hues = (style.OKABE_ITO["blue"], style.CONTEXT)
-    for hue, name in zip(hues, mean.columns, strict=True):
+    hues = (style.OKABE_ITO["blue"], style.OKABE_ITO["orange"], style.CONTEXT)
+    for hue, name in zip(hues, mean.columns, strict=False):
         top.plot(mean.index, mean[name], color=hue, label=name, linewidth=1.2)
     mark_events(top, mean.index, name=True)
     top.set_ylabel("mean pairwise\ncorrelation")
@@ -81,6 +81,40 @@ def average(
         ax.xaxis.set_major_formatter(mdates.DateFormatter("%b %Y"))
     top.tick_params(labelbottom=False)
     middle.tick_params(labelbottom=False)
+    return figure
+
+
+def scores(table: pd.DataFrame, confidence: float, title: str) -> Figure:
+    """Mean loss of each path over that of the best one, one panel a loss.
+
+    `table` has loss, model, bars, difference, low, high (NaN for the best), included (flag).
+    """
+    losses = list(dict.fromkeys(table["loss"]))
+    figure, axes = style.figure(1, len(losses), height=3.0, width=9.5, title=title)
+    units = {"least variance": (1e4, "squared return, in squared percent a day")}
+    for ax, loss in zip(axes, losses, strict=True):
+        part = table[table["loss"] == loss].iloc[::-1].reset_index(drop=True)
+        scale, unit = units.get(loss, (1.0, "minus twice the log-likelihood of a day"))
+        middle, low, high = (scale * part[k].fillna(0.0) for k in ("difference", "low", "high"))
+        ax.axvline(0.0, color=style.CONTEXT, linewidth=0.8)
+        ax.hlines(part.index, low, high, color=style.CONTEXT, linewidth=1.4)
+        for kept, fill in ((True, style.OKABE_ITO["blue"]), (False, "white")):
+            which = part["included"] == kept
+            words = f"in the {confidence:.0%} confidence set" if kept else "not in it"
+            ax.plot(
+                middle[which],
+                part.index[which],
+                "o",
+                color=style.OKABE_ITO["blue"],
+                markerfacecolor=fill,
+                label=words,
+            )
+        ax.set_yticks(part.index, part["model"])
+        ax.set_ylim(-0.6, len(part) - 0.4)
+        ax.set_title(f"{loss}, {part['bars'].iloc[0]:,} days", fontsize=9)
+        ax.set_xlabel(f"mean loss above the best, {confidence:.0%} interval\n({unit})")
+    axes[0].set_ylabel("path")
+    axes[0].legend(loc="upper right")
     return figure
 
 
