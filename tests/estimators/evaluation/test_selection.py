@@ -178,6 +178,10 @@ def test_assets_that_a_method_lacks_do_not_count(found):
     pooled = evaluation.compare(table[~lacks]).query("asset == 'pooled'")
     fewer = evaluation.compare(table[table["asset"] != "C"]).query("asset == 'pooled'")
     assert pooled["score"].tolist() == fewer["score"].tolist()
+    compared = evaluation.compare(table)
+    sets = evaluation.ranking(tests[tests["asset"] != "C"], compared)["in_set"]
+    assert sets.between(0, 2).all()
+    assert sets.max() == 2
     nothing = tests[(tests["method"] == "noisy") | (tests["asset"] == "C")]
     nothing = nothing[~((nothing["method"] == "noisy") & (nothing["asset"] == "C"))]
     with pytest.raises(DataError, match="every method"):

@@ -163,7 +163,7 @@ def ranking(
     )
     ranked["hit_ratio"] = ranked["exceedances"] / ranked["expected"]
     ranked["allowed"] = binom.ppf(0.95, ranked["assets"], size).astype(int)
-    ranked = _joined(ranked, compared, rated)
+    ranked = _joined(ranked, shared, compared, rated)
     ranked["rank"] = ranked.groupby(_KEYS)["fz0"].rank(method="first").astype(int)
     ranked = ranked.sort_values([*_KEYS, "rank"], ignore_index=True)
     ranked["passes"] = ranked[["rejected", "rejected_es"]].max(axis=1) <= ranked["allowed"]
@@ -182,7 +182,10 @@ def ranking(
 
 
 def _joined(
-    ranked: pd.DataFrame, compared: pd.DataFrame | None, rated: pd.DataFrame | None
+    ranked: pd.DataFrame,
+    shared: pd.DataFrame,
+    compared: pd.DataFrame | None,
+    rated: pd.DataFrame | None,
 ) -> pd.DataFrame:
     keys = [*_KEYS, "method"]
     extra = pd.DataFrame(columns=[*keys, "dm_p", "in_set"])
@@ -190,7 +193,8 @@ def _joined(
         every = compared[compared["sample"] == ALL]
         pooled = every["asset"] == POOLED
         extra = every[pooled].set_index(keys)[["dm_p"]]
-        extra["in_set"] = every[~pooled].groupby(keys)["included"].sum().astype(float)
+        counted = every[~pooled].merge(shared[[*keys, "asset"]], on=[*keys, "asset"])
+        extra["in_set"] = counted.groupby(keys)["included"].sum().astype(float)
         extra = extra.reset_index()
     fell = pd.DataFrame(columns=[*keys, "fall_ratio", "fall_p", "fall_es_p", "fall_fz0"])
     if rated is not None:
