@@ -4,7 +4,9 @@
     Q' = (1 - a - b) Q̄ + a z z' + b Q           within the horizon, from Q = R_t on
 
 (Engle 2002; the t copula as in Demarta and McNeil 2005.)  Margins are those of the window, bar by
-bar: a picked rank brings the return and the low of the asset's bar of that rank.
+bar: bars are ranked by the adverse move of the loss that is asked for, and a picked rank brings
+both the return and the low of the asset's bar of that rank.  The correlation is that of returns:
+wicks that assets share beyond it are lost, and `fhs`, which keeps whole days, holds more of them.
 """
 
 from dataclasses import dataclass

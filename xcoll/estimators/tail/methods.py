@@ -178,9 +178,14 @@ def _law(law: Law) -> Callable[[Task], Figures]:
     return run
 
 
+def _adverse(task: Task, score: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """The standardised move that a loss of one bar is read from: low where it fell, else return."""
+    return np.where(low < 0.0, low, score) if task.loss == "close_out" else score
+
+
 def _law_bar(task: Task, law: Law, score: np.ndarray, low: np.ndarray) -> Figures:
     found, levels = task.blank(score.shape[1]), np.array(task.levels)
-    adverse = np.where(low < 0.0, low, score) if task.loss == "close_out" else score
+    adverse = _adverse(task, score, low)
     for c in range(score.shape[1]):
         params, notes, rows = _fitted(law, -adverse[:, c], task.volatility[:, c], task.window)
         found.note[rows, c] = notes[rows]
@@ -259,7 +264,7 @@ def _dcc_t(task: Task) -> Figures:
         known = task.dependence.known(t, np.flatnonzero(known))
         if not known.size:
             continue
-        order = np.argsort(score[past, known], axis=0)
+        order = np.argsort(_adverse(task, score, low)[past, known], axis=0)
         table = tuple(
             np.ascontiguousarray(np.take_along_axis(values[past, known], order, axis=0).T)
             for values in (score, low)
