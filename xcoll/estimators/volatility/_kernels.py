@@ -27,8 +27,8 @@ LOG_NU = (math.log(0.05), math.log(498.0))  # ν from 2.05 to 500, as arch has i
 STEP = 3.0  # longest step in a logarithm or logit
 
 CLIMBS = 60  # steps of a climb before it has failed
+BLOCK = 128  # bars whose derivatives are kept at a time
 FAR = 4.0  # standard deviations
-STARTS = 3  # best points of the grid that are climbed from
 
 
 @kernel
@@ -56,99 +56,136 @@ def _digamma(x):
 
 
 @kernel
-def evaluate(y, theta, backcast, student, score, information):
-    """Log-likelihood at a point; fills its score and Fisher information, both in its letters.
+def _initial(y, mu, backcast):
+    """ε² before the first bar, and how it moves with μ; a backcast of NaN takes the mean of ε²."""
+    if not math.isnan(backcast):
+        return backcast, 0.0
+    square, total = 0.0, 0.0
+    for t in range(len(y)):
+        square += (y[t] - mu) ** 2
+        total += y[t] - mu
+    return square / len(y), -2.0 * total / len(y)
 
-    `backcast` is the ε² before the first bar; NaN takes the mean of ε² at μ, which moves with it.
-    """
-    n = len(y)
-    mu, omega, plus, minus = theta[0], theta[1], theta[2], theta[3]
-    beta, nu = theta[4], theta[5]
-    start, slope = backcast, 0.0
-    if math.isnan(backcast):
-        start = 0.0
-        for t in range(n):
-            start += (y[t] - mu) ** 2
-            slope -= 2.0 * (y[t] - mu)
-        start /= n
-        slope /= n
-    p = 0.5 * (plus + minus) + beta
-    h = omega + p * start
-    d0, d1, d2, d3, d4 = p * slope, 1.0, 0.5 * start, 0.5 * start, start
-    g0, g1, g2, g3, g4 = 0.0, 0.0, 0.0, 0.0, 0.0
-    i00, i01, i02, i03, i04 = 0.0, 0.0, 0.0, 0.0, 0.0
-    i11, i12, i13, i14 = 0.0, 0.0, 0.0, 0.0
-    i22, i23, i24, i33, i34, i44 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    s0, s1, s2, s3, s4 = 0.0, 0.0, 0.0, 0.0, 0.0
-    precision, squares, weighted = 0.0, 0.0, 0.0
-    log_h, log_q = 0.0, 0.0
+
+@kernel
+def _constant(n, nu, student):
+    """What the log-likelihood of n bars has beside their variances and residuals."""
+    if not student:
+        return -0.5 * n * math.log(2.0 * math.pi)
+    half = math.lgamma(0.5 * (nu + 1.0)) - math.lgamma(0.5 * nu)
+    return n * (half - 0.5 * math.log(math.pi * (nu - 2.0)))
+
+
+@kernel
+def likelihood(y, theta, backcast, student):
+    """Log-likelihood at a point."""
+    mu, omega, plus, minus, beta, nu = theta
+    start, _ = _initial(y, mu, backcast)
+    h = omega + (0.5 * (plus + minus) + beta) * start
+    squares, log_h, log_q = 0.0, 0.0, 0.0
     product_h, product_q = 1.0, 1.0
-    w = 1.0
-    for t in range(n):
+    spread = 1.0 / (nu - 2.0)
+    for t in range(len(y)):
         e = y[t] - mu
         e2 = e * e
-        inverse = 1.0 / h
-        z2 = e2 * inverse
+        z2 = e2 / h
         product_h *= h
         if student:
-            w = (nu + 1.0) / (nu - 2.0 + z2)
-            product_q *= (nu - 2.0 + z2) / (nu - 2.0)
-            weighted += w * z2
+            product_q *= 1.0 + z2 * spread
         else:
             squares += z2
         if t & 7 == 7:  # one logarithm for eight bars
             log_h += math.log(product_h)
             log_q += math.log(product_q)
             product_h, product_q = 1.0, 1.0
-        slope_h = 0.5 * (w * z2 - 1.0)
-        precision += inverse
-        u0, u1, u2 = d0 * inverse, d1 * inverse, d2 * inverse
-        u3, u4 = d3 * inverse, d4 * inverse
-        g0 += slope_h * u0 + w * e * inverse
-        g1 += slope_h * u1
-        g2 += slope_h * u2
-        g3 += slope_h * u3
-        g4 += slope_h * u4
-        s0 += u0
-        s1 += u1
-        s2 += u2
-        s3 += u3
-        s4 += u4
-        i00 += u0 * u0
-        i01 += u0 * u1
-        i02 += u0 * u2
-        i03 += u0 * u3
-        i04 += u0 * u4
-        i11 += u1 * u1
-        i12 += u1 * u2
-        i13 += u1 * u3
-        i14 += u1 * u4
-        i22 += u2 * u2
-        i23 += u2 * u3
-        i24 += u2 * u4
-        i33 += u3 * u3
-        i34 += u3 * u4
-        i44 += u4 * u4
-        if e < 0.0:
-            a = minus
-            d2 = beta * d2
-            d3 = e2 + beta * d3
-        else:
-            a = plus
-            d2 = e2 + beta * d2
-            d3 = beta * d3
-        d0 = beta * d0 - 2.0 * a * e
-        d1 = 1.0 + beta * d1
-        d4 = h + beta * d4
-        h = omega + a * e2 + beta * h
+        h = omega + (minus if e < 0.0 else plus) * e2 + beta * h
     log_h += math.log(product_h)
     log_q += math.log(product_q)
+    return _constant(len(y), nu, student) - 0.5 * (log_h + squares + (nu + 1.0) * log_q)
+
+
+@kernel
+def _products(rows, size, sums):
+    """Adds the products of five columns of `rows` with all six, and the five's own sums."""
+    for i in range(5):
+        a, b, c, d, e, f, g = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for k in range(size):
+            u = rows[k, i]
+            a += u * rows[k, 0]
+            b += u * rows[k, 1]
+            c += u * rows[k, 2]
+            d += u * rows[k, 3]
+            e += u * rows[k, 4]
+            f += u * rows[k, 5]
+            g += u
+        sums[i, 0] += a
+        sums[i, 1] += b
+        sums[i, 2] += c
+        sums[i, 3] += d
+        sums[i, 4] += e
+        sums[i, 5] += f
+        sums[i, 6] += g
+
+
+@kernel
+def evaluate(y, theta, backcast, student, score, information):
+    """Log-likelihood at a point; fills its score and Fisher information, both in its letters.
+
+    `backcast` is the ε² before the first bar; NaN takes the mean of ε² at μ, which moves with it.
+    The derivatives of ln h are kept for a block of bars, and then their products are summed.
+    """
+    n = len(y)
+    mu, omega, plus, minus, beta, nu = theta
+    start, slope = _initial(y, mu, backcast)
+    p = 0.5 * (plus + minus) + beta
+    h = omega + p * start
+    d0, d1, d2, d3, d4 = p * slope, 1.0, 0.5 * start, 0.5 * start, start
+    rows = np.empty((BLOCK, 6))  # derivatives of ln h in the five, score of ln h
+    sums = np.zeros((5, 7))
+    direct, precision, squares, weighted = 0.0, 0.0, 0.0, 0.0
+    log_h, log_q = 0.0, 0.0
+    product_h, product_q = 1.0, 1.0
+    w, spread = 1.0, 1.0 / (nu - 2.0)
+    for begin in range(0, n, BLOCK):
+        size = min(BLOCK, n - begin)
+        for k in range(size):
+            e = y[begin + k] - mu
+            e2 = e * e
+            inverse = 1.0 / h
+            z2 = e2 * inverse
+            product_h *= h
+            if student:
+                q = 1.0 + z2 * spread
+                product_q *= q
+                w = (nu + 1.0) * spread / q
+                weighted += w * z2
+            else:
+                squares += z2
+            if k & 7 == 7:  # one logarithm for eight bars
+                log_h += math.log(product_h)
+                log_q += math.log(product_q)
+                product_h, product_q = 1.0, 1.0
+            direct += w * e * inverse
+            precision += inverse
+            rows[k, 0], rows[k, 1], rows[k, 2] = d0 * inverse, d1 * inverse, d2 * inverse
+            rows[k, 3], rows[k, 4] = d3 * inverse, d4 * inverse
+            rows[k, 5] = 0.5 * (w * z2 - 1.0)
+            up, down = (0.0, e2) if e < 0.0 else (e2, 0.0)
+            a = minus if e < 0.0 else plus
+            d0 = beta * d0 - 2.0 * a * e
+            d1 = 1.0 + beta * d1
+            d2 = up + beta * d2
+            d3 = down + beta * d3
+            d4 = h + beta * d4
+            h = omega + a * e2 + beta * h
+        _products(rows, size, sums)
+    log_h += math.log(product_h)
+    log_q += math.log(product_q)
+    value = _constant(n, nu, student) - 0.5 * (log_h + squares + (nu + 1.0) * log_q)
 
     # Information of ln h, of μ, and of ν with its cross term (Lange, Little and Taylor 1989).
     of_h, of_mu, cross, of_nu, score_nu = 0.5, 1.0, 0.0, 1.0, 0.0
     if student:
-        value = n * (math.lgamma(0.5 * (nu + 1.0)) - math.lgamma(0.5 * nu))
-        value -= 0.5 * n * math.log(math.pi * (nu - 2.0)) + 0.5 * log_h + 0.5 * (nu + 1.0) * log_q
         of_h = 0.5 * nu / (nu + 3.0)
         of_mu = (nu + 1.0) * nu / ((nu + 3.0) * (nu - 2.0))
         k = 2.0 / (nu * (nu - 2.0))
@@ -157,25 +194,18 @@ def evaluate(y, theta, backcast, student, score, information):
         of_nu -= 0.5 * (nu + 5.0) / (nu * (nu + 1.0) * (nu + 3.0))
         of_nu += k * (cross - 1.0 / ((nu + 1.0) * (nu + 3.0)))
         score_nu = 0.5 * n * (_digamma(0.5 * (nu + 1.0)) - _digamma(0.5 * nu))
-        score_nu += 0.5 * (weighted - n) / (nu - 2.0) - 0.5 * log_q
-    else:
-        value = -0.5 * (n * math.log(2.0 * math.pi) + log_h + squares)
-    score[0], score[1], score[2], score[3], score[4] = g0, g1, g2, g3, g4
+        score_nu += 0.5 * (weighted - n) * spread - 0.5 * log_q
+    for i in range(5):
+        score[i] = sums[i, 5]
+        for j in range(i, 5):
+            information[i, j] = of_h * sums[i, j]
+            information[j, i] = information[i, j]
+        information[i, 5] = cross * sums[i, 6]
+        information[5, i] = information[i, 5]
+    score[0] += direct
     score[5] = score_nu
-    information[0, 0] = of_h * i00 + of_mu * precision
-    information[0, 1], information[0, 2] = of_h * i01, of_h * i02
-    information[0, 3], information[0, 4] = of_h * i03, of_h * i04
-    information[1, 1], information[1, 2] = of_h * i11, of_h * i12
-    information[1, 3], information[1, 4] = of_h * i13, of_h * i14
-    information[2, 2], information[2, 3], information[2, 4] = of_h * i22, of_h * i23, of_h * i24
-    information[3, 3], information[3, 4] = of_h * i33, of_h * i34
-    information[4, 4] = of_h * i44
-    information[0, 5], information[1, 5], information[2, 5] = cross * s0, cross * s1, cross * s2
-    information[3, 5], information[4, 5] = cross * s3, cross * s4
+    information[0, 0] += of_mu * precision
     information[5, 5] = of_nu * n
-    for i in range(1, SIZE):
-        for j in range(i):
-            information[i, j] = information[j, i]
     return value
 
 
@@ -335,8 +365,11 @@ def _moved(point, direction, index, rest, trial):
 
 
 @kernel
-def climb(y, theta, backcast, tied, student, tolerance):
-    """Climb from `theta`, which is replaced; log-likelihood, steps, and whether it converged."""
+def climb(y, theta, backcast, tied, student, tolerance, target):
+    """Climb from `theta`, which is replaced; log-likelihood, steps, and whether it converged.
+
+    Given up where it is on its way to no more than `target`, a maximum that is known.
+    """
     point, trial, there = np.empty(7), np.empty(7), np.empty(SIZE)
     score, information = np.empty(SIZE), np.empty((SIZE, SIZE))
     next_score, next_information = np.empty(SIZE), np.empty((SIZE, SIZE))
@@ -388,6 +421,11 @@ def climb(y, theta, backcast, tied, student, tolerance):
         if decrement <= tolerance or (decrement < 1e-10 and decrement >= before):
             return value, step, True
         before = decrement
+        if value <= target and (
+            (step > 3 and value + 5.0 * decrement < target)
+            or (decrement < 1e-4 and target - value < 1e-3)
+        ):
+            return value, step, False
         found, moved = value, False
         while damping < 1e8:
             if _solve(matrix, fisher, damping, slope, direction) or not newton:
@@ -410,31 +448,36 @@ def climb(y, theta, backcast, tied, student, tolerance):
 
 
 @kernel
-def search(y, backcast, tied, student, tolerance, theta):
-    """Climb from the best points of a grid over p and the share of α; fills the highest."""
-    score, information = np.empty(SIZE), np.empty((SIZE, SIZE))
-    grid, values = np.empty((24, SIZE)), np.empty(24)
-    count = 0
-    for p in (0.4, 0.8, 0.94, 0.98, 0.995, 0.9995):
-        for share in (0.02, 0.06, 0.15, 0.4):
-            grid[count, 0], grid[count, 1] = 0.0, max(1.0 - p, 0.002)
-            grid[count, 2], grid[count, 3] = p * share, p * share
-            grid[count, 4], grid[count, 5] = p * (1.0 - share), 5.0
-            values[count] = evaluate(y, grid[count], backcast, student, score, information)
-            count += 1
-    best, converged, steps = -math.inf, False, 0
-    for _ in range(STARTS):
-        top = 0
-        for k in range(1, count):
-            if values[k] > values[top]:
-                top = k
-        value, used, done = climb(y, grid[top], backcast, tied, student, tolerance)
-        values[top] = -math.inf
+def search(y, backcast, tied, student, tolerance, target, theta):
+    """Climb from several points, from the best share of α for each p; fills the highest maximum.
+
+    Nothing is filled where none is above `target`.
+
+    The last point has α at zero: a variance that runs on a line of its own from the start-up to
+    its level, which on a trending sample is the highest of several maxima.
+    """
+    point, first = np.zeros(SIZE), np.empty(SIZE)
+    best, converged, steps = target, False, 0
+    for p in (0.5, 0.9, 0.97, 0.995, 0.0):
+        top = -math.inf
+        for share in (0.03, 0.1, 0.3):
+            for lean in (1.0, 1.9):
+                if p > 0.0 and (lean == 1.0 or not tied):
+                    point[1], point[5] = max(1.0 - p, 0.002), 5.0
+                    point[2], point[3] = p * share * (2.0 - lean), p * share * lean
+                    point[4] = p * (1.0 - share)
+                    value = likelihood(y, point, backcast, student)
+                    if value > top:
+                        top = value
+                        first[:] = point
+        if p == 0.0:
+            first[:] = 0.0
+            first[1], first[4], first[5] = 0.005, 0.99, 5.0
+        value, used, done = climb(y, first, backcast, tied, student, tolerance, best)
         steps += used
         if value > best:
             best, converged = value, done
-            for k in range(SIZE):
-                theta[k] = grid[top, k]
+            theta[:] = first
     return best, steps, converged
 
 
@@ -453,8 +496,8 @@ def _backcast(x, mean):
 def refits(x, ends, window, sample, tied, student, tolerance, afresh):
     """Maxima of the windows of `window` bars (0: all bars) before each of `ends`.
 
-    Each climbs from the last; every `afresh`-th, one that does not converge and one that a bar
-    far out has entered or left is searched for from the grid as well, and the higher one kept.
+    Each climbs from the last.  One that does not converge, one that a bar far out has entered or
+    left, and one `afresh` bars after the last search is searched for as well, the higher one kept.
     Returns the points in the unit of `x` (mean and scale of the window taken out inside),
     log-likelihoods, and for each whether it converged and whether the grid found more.
     """
@@ -462,7 +505,7 @@ def refits(x, ends, window, sample, tied, student, tolerance, afresh):
     points, values = np.empty((count, SIZE)), np.empty(count)
     converged, fresh = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
     theta, other = np.empty(SIZE), np.empty(SIZE)
-    warm, shaken, since, reach, left = False, False, 0, 0, 0
+    warm, shaken, searched, reach, left = False, False, 0, 0, 0
     for r in range(count):
         end = ends[r]
         begin = 0 if window == 0 else max(0, end - window)
@@ -486,18 +529,18 @@ def refits(x, ends, window, sample, tied, student, tolerance, afresh):
             theta[:] = points[r - 1]
             theta[0] = (theta[0] - mean) / scale
             theta[1] /= scale**2
-            best, _, done = climb(y, theta, backcast, tied, student, tolerance)
+            best, _, done = climb(y, theta, backcast, tied, student, tolerance, -math.inf)
         # A bar far out that came or went may have moved the highest of several maxima.
         for t in range(max(reach, begin), end):
             shaken = shaken or abs(x[t] - mean) > FAR * scale
         for t in range(left, begin):
             shaken = shaken or abs(x[t] - mean) > FAR * scale
         reach, left = end, begin
-        since += 1
-        if not done or shaken or since >= afresh:
-            value, _, found = search(y, backcast, tied, student, tolerance, other)
-            since, shaken = 0, False
-            if value > best + 1e-6 or (found and not done):
+        if not done or shaken or end - searched >= afresh:
+            known = best + 1e-6 if done else -math.inf
+            value, _, found = search(y, backcast, tied, student, tolerance, known, other)
+            searched, shaken = end, False
+            if value > known:
                 fresh[r] = warm
                 best, done = value, found
                 theta[:] = other
@@ -555,8 +598,8 @@ def warm_up() -> None:
     """Compile every kernel for the types that `likelihood` calls it with."""
     x = np.sin(np.arange(80.0) ** 2)
     theta = np.empty(SIZE)
-    search(x, 1.0, True, True, 1e-7, theta)
-    climb(x, theta, 1.0, True, True, 1e-7)
+    search(x, 1.0, True, True, 1e-7, -math.inf, theta)
+    climb(x, theta, 1.0, True, True, 1e-7, -math.inf)
     evaluate(x, theta, 1.0, True, np.empty(SIZE), np.empty((SIZE, SIZE)))
     points, _, _, _ = refits(x, np.array([70, 80]), 60, False, True, True, 1e-7, 20)
     filtered(x, theta, 1.0, np.empty(81))

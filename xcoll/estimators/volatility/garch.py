@@ -108,31 +108,22 @@ class Fit:
         as known.
         """
         checks.fraction("confidence", confidence)
-        checks.one_of("kind", kind, self.covariance)
-        theta, known = self.params.to_numpy(), np.zeros(len(self.params), bool)
-        matrix = self.covariance[kind].to_numpy()
-        free = ~np.isnan(np.diag(matrix)) & ~known
-        if not free.any():
-            return np.nan, np.nan
-        steps = 1e-3 * np.sqrt(np.maximum(np.diag(matrix)[free], 0.0))
-        slope = self._slope(theta, np.flatnonzero(free), np.maximum(steps, 1e-12))
-        variance = slope @ matrix[np.ix_(free, free)] @ slope
-        if not variance >= 0.0:
-            return np.nan, np.nan
-        width = NormalDist().inv_cdf(0.5 + confidence / 2) * np.sqrt(variance)
-        return tuple(float(self.volatility.iloc[-1] * np.exp(side * width)) for side in (-1, 1))
-
-    def _slope(self, theta: np.ndarray, free: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        """Derivative of ln σ of the next bar in the free parameters, by central differences."""
+        matrix = self.covariance[checks.one_of("kind", kind, self.covariance)].to_numpy()
+        free = np.flatnonzero(np.diag(matrix) > 0.0)  # NaN is not
+        steps = np.zeros((len(free), len(matrix)))
+        steps[np.arange(len(free)), free] = 1e-3 * np.sqrt(np.diag(matrix)[free])
+        theta, last = self.params.to_numpy(), self.volatility.iloc[-1]
 
         def log_sigma(at: np.ndarray) -> float:
             return 0.5 * np.log(self.maximum.path(at)[-1])
 
-        ways = np.zeros((len(free), len(theta)))
-        ways[np.arange(len(free)), free] = steps
-        return np.array([log_sigma(theta + way) - log_sigma(theta - way) for way in ways]) / (
-            2.0 * steps
-        )
+        slope = [log_sigma(theta + d) - log_sigma(theta - d) for d in steps]
+        slope = np.array(slope) / (2.0 * steps.sum(axis=1))
+        variance = slope @ matrix[np.ix_(free, free)] @ slope
+        if not len(free) or not variance >= 0.0:
+            return np.nan, np.nan
+        width = NormalDist().inv_cdf(0.5 + confidence / 2) * np.sqrt(variance)
+        return float(last * np.exp(-width)), float(last * np.exp(width))
 
 
 def engine(model: str, errors: str, start: str) -> Callable[..., Maximised]:

@@ -21,7 +21,7 @@ __all__ = ["FAST", "Maximum", "Refits", "contributions", "maximise", "refit", "u
 
 BOUND = 1e-6  # a persistence nearer to one than this is the bound, not an estimate
 TIGHT, LOOSE = 1e-16, 1e-7  # log-likelihood that a fit and a refit may leave
-AFRESH = 20  # refits between two searches from the grid
+AFRESH = 20  # bars from one search for other maxima to the next
 
 # Letters to the kernels' point (μ, ω, α⁺, α⁻, β, ν), without ν.
 POINTS = {
@@ -258,15 +258,15 @@ def maximise(
     initial = np.nan if start == "sample" else STARTS[start](y, 0.0)
     kind = model == "garch", errors == "t"
     point = np.empty(_kernels.SIZE)
-    value, steps, _ = _kernels.search(y, initial, *kind, LOOSE, point)
+    value, steps, _ = _kernels.search(y, initial, *kind, LOOSE, -np.inf, point)
     if guess is not None:
         other = _to_point(np.asarray(guess, float), model)
         other[0], other[1] = (other[0] - mean) / scale, other[1] / scale**2
-        found, more, _ = _kernels.climb(y, other, initial, *kind, LOOSE)
+        found, more, _ = _kernels.climb(y, other, initial, *kind, LOOSE, value)
         steps += more
         if found > value:
             point = other
-    value, more, converged = _kernels.climb(y, point, initial, *kind, TIGHT)
+    value, more, converged = _kernels.climb(y, point, initial, *kind, TIGHT, -np.inf)
     steps += more
     point[0], point[1] = mean + scale * point[0], point[1] * scale**2
     on_bound = bool(_on_bound(point))
@@ -310,8 +310,8 @@ def refit(
 ) -> Refits:
     """Refit to the `window` bars (0: all) before each of `ends`, filter with it until the next.
 
-    Each refit climbs from the one before it; every 20th, and one that a bar beyond four standard
-    deviations has entered or left, is searched for from the grid as well.  One that does not
+    Each refit climbs from the one before it; every 20 bars, and where a bar beyond four standard
+    deviations has entered or left, it is searched for from a grid as well.  One that does not
     converge is left to arch, and where that does not either, the parameters before it stay.
     """
     x = np.ascontiguousarray(x, float)
