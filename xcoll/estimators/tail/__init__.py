@@ -24,6 +24,7 @@ from xcoll.estimators.tail.shortfall import (
 )
 from xcoll.estimators.tail.simulation import (
     Recursion,
+    drawn_losses,
     simulate,
     today,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "block_bootstrap_es",
     "block_bootstrap_ratio",
     "close_out_losses",
+    "drawn_losses",
     "end_losses",
     "forecasts",
     "historical",

@@ -25,6 +25,8 @@ def frames(
     log_returns: pd.DataFrame,
     volatility: pd.DataFrame | None = None,
     low: pd.DataFrame | None = None,
+    *,
+    scaled: bool = True,
 ) -> Frames:
     """The frames as floats, on one index and in one order of assets.
 
@@ -33,6 +35,7 @@ def frames(
     log_returns : time × asset; NaN before listing and after delisting.
     volatility : where not given, exponentially weighted (RiskMetrics 1996, decay 0.94).
     low : where not given, the close is taken for the low, `min(r_t, 0)`.
+    scaled : whether σ is used; where it is neither used nor given it is NaN.
 
     Raises
     ------
@@ -42,7 +45,10 @@ def frames(
     """
     # The house's check names what is wrong, a column at a time; most frames are clean at a glance.
     returns = log_returns if _clean(log_returns) else series.checked(log_returns)
-    volatility = ewma(returns) if volatility is None else _like(volatility, returns, "volatility")
+    if volatility is not None:
+        volatility = _like(volatility, returns, "volatility")
+    else:
+        volatility = ewma(returns) if scaled else returns * np.nan
     low = returns.clip(upper=0.0) if low is None else _like(low, returns, "low")
     for frame, bad, why in (
         (volatility, volatility.to_numpy() <= 0.0, "volatility of {} is zero or negative"),

@@ -25,6 +25,7 @@ __all__ = [
     "block_bootstrap_ratio",
     "bootstrap_ratios",
     "depth",
+    "drawn",
     "historical",
     "measure",
     "reliable_confidence",
@@ -273,6 +274,24 @@ def measure(largest: np.ndarray, n: int, confidence: float) -> tuple[np.ndarray,
     whole = min(int(k), n - 1)
     var = largest[..., whole]
     return var, (largest[..., :whole].sum(axis=-1) + (k - whole) * var) / k
+
+
+def drawn(
+    losses: np.ndarray, levels: Sequence[float]
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """VaR, ES and the ES's Monte Carlo standard error by level, of losses drawn independently.
+
+    Along the last axis; the error is that of `historical`, from the losses beyond the VaR alone.
+    """
+    n = losses.shape[-1]
+    largest = worst(losses, depth(n, min(levels)))
+    found = []
+    for level in levels:
+        var, es = measure(largest, n, level)
+        over = np.maximum(largest - var[..., None], 0.0)
+        variance = (over**2).sum(axis=-1) / n - (over.sum(axis=-1) / n) ** 2
+        found.append((var, es, np.sqrt(variance / n) / (1.0 - level)))
+    return found
 
 
 def _es(samples: np.ndarray, confidence: float) -> np.ndarray:

@@ -14,10 +14,9 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.errors import EstimationError, ParameterError
-from xcoll.estimators.tail import _kernels, portfolio
+from xcoll.estimators.tail import _kernels, portfolio, shortfall
 from xcoll.estimators.tail.inputs import frames
 from xcoll.estimators.tail.losses import LOSSES
-from xcoll.estimators.tail.shortfall import beyond, historical
 
 __all__ = ["Recursion", "drawn_losses", "simulate", "today"]
 
@@ -190,14 +189,17 @@ def today(
     rows = []
     for loss in LOSSES:
         ahead, first = (
-            drawn_losses(*table, drawn, sigma.to_numpy(), recursion, loss, held)
+            shortfall.drawn(
+                drawn_losses(*table, drawn, sigma.to_numpy(), recursion, loss, held), levels
+            )
             for drawn in (picks, picks[:1])
         )
-        for name, losses, one_bar in zip(names, ahead, first, strict=True):
-            for level in levels:
-                found = historical(losses, level)
-                root = np.sqrt(bars) * historical(one_bar, level).es
-                row = {"asset": name, "loss": loss, "bars": bars} | vars(found)
-                rows.append(row | {"beyond": beyond(int(known.sum()), level), "root": root})
-    columns = ["asset", "loss", "bars", "confidence", "var", "es", "error", "beyond", "root"]
-    return pd.DataFrame(rows)[columns]
+        for level, (var, es, error), (_, one_bar, _) in zip(levels, ahead, first, strict=True):
+            count = shortfall.beyond(int(known.sum()), level)
+            root = np.sqrt(bars) * one_bar
+            for name, *figures in zip(names, var, es, error, root, strict=True):
+                rows.append((name, loss, bars, level, *figures, count))
+    rows.sort(key=lambda row: (list(LOSSES).index(row[1]), names.index(row[0])))
+    columns = ["asset", "loss", "bars", "confidence", "var", "es", "error", "root", "beyond"]
+    found = pd.DataFrame(rows, columns=columns)
+    return found[[*columns[:-2], "beyond", "root"]]

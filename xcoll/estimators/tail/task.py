@@ -114,11 +114,5 @@ class Figures:
 
     def put(self, place: tuple, losses: np.ndarray, levels: tuple[float, ...]) -> None:
         """Measure simulated losses, column × path, into time and columns `place`."""
-        n = losses.shape[1]
-        largest = shortfall.worst(losses, shortfall.depth(n, min(levels)))
-        for j, level in enumerate(levels):
-            var, es = shortfall.measure(largest, n, level)
-            over = np.maximum(largest - var[:, None], 0.0)
-            spread = (over**2).sum(axis=1) / n - (over.sum(axis=1) / n) ** 2
-            self.var[(j, *place)], self.es[(j, *place)] = var, es
-            self.error[(j, *place)] = np.sqrt(spread / n) / (1.0 - level)
+        for j, found in enumerate(shortfall.drawn(losses, levels)):
+            self.var[(j, *place)], self.es[(j, *place)], self.error[(j, *place)] = found

@@ -113,7 +113,7 @@ def walk_forward(
     bars, paths = checks.whole("bars", bars), checks.whole("paths", paths, least=2)
     chosen = METHODS[checks.one_of("method", method, METHODS)]
     checks.one_of("loss", loss, LOSSES)
-    given = frames(log_returns, volatility, low)
+    given = frames(log_returns, volatility, low, scaled=chosen.simulates)
     realised = realised_losses(given.log_returns, given.low, bars, loss).shift(bars)
     _long_enough(realised, window)
     held, series = None, None
@@ -143,10 +143,9 @@ def walk_forward(
         recursion=Recursion.ewma() if recursion is None else recursion,
         dependence=None if dependence is None else dependence.on(given.log_returns),
     )
-    found = _long(chosen.run(task), realised, levels)
-    beyond = np.array([chosen.beyond(window, level) for level in levels])
+    beyond = [chosen.beyond(window, level) for level in levels]
     labels = {"method": method, "loss": loss, "bars": bars}
-    return found.assign(**labels, beyond=beyond[found.pop("level")])[COLUMNS]
+    return _long(chosen.run(task), realised, levels, beyond, labels)
 
 
 def forecasts(
@@ -210,18 +209,23 @@ def _long_enough(realised: pd.DataFrame, window: int) -> None:
             )
 
 
-def _long(found: Figures, like: pd.DataFrame, levels: Sequence[float]) -> pd.DataFrame:
-    """Rows of all levels, one after the other; `level` is the number of the level."""
+def _long(
+    found: Figures,
+    like: pd.DataFrame,
+    levels: Sequence[float],
+    beyond: Sequence[float],
+    labels: dict[str, str | int],
+) -> pd.DataFrame:
+    """Rows of all levels, one after the other."""
     level, row, column = np.nonzero(np.isfinite(found.es) | (found.note == NONE))
-    return pd.DataFrame(
-        {
-            "time": like.index[row],
-            "asset": like.columns[column],
-            "confidence": np.array(levels)[level],
-            "level": level,
-            "var": found.var[level, row, column],
-            "es": found.es[level, row, column],
-            "error": found.error[level, row, column],
-            "note": pd.Index(NOTES)[found.note[row, column]],
-        }
-    )
+    columns = labels | {
+        "time": like.index[row],
+        "asset": like.columns[column],
+        "confidence": np.array(levels)[level],
+        "var": found.var[level, row, column],
+        "es": found.es[level, row, column],
+        "beyond": np.array(beyond)[level],
+        "error": found.error[level, row, column],
+        "note": pd.Index(NOTES)[found.note[row, column]],
+    }
+    return pd.DataFrame({name: columns[name] for name in COLUMNS})
