@@ -64,6 +64,13 @@ CLOSE_OUT = {
     "confidence_used": "percent",
     "method": "text",
 }
+AHEAD = {
+    "asset": "text",
+    "es": "percent2",
+    "error": "percent2",
+    "var": "percent2",
+    "root": "percent2",
+}
 LINES = (style.OKABE_ITO["blue"], style.OKABE_ITO["sky"])  # the marked method, the other
 CHOICES = {
     "close": ("s", style.CONTEXT),
