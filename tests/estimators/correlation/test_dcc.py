@@ -293,6 +293,10 @@ def test_refusals():
         dcc.fit(z * [0.02, 1.0, 1.0])
     with pytest.raises(EstimationError, match="A0, A2 repeat one another"):
         dcc.fit(z.assign(A2=-z["A0"]))
+    with pytest.raises(EstimationError, match="singular: an asset repeats"):
+        dcc.fit(z.assign(A2=z["A0"]), composite="all")
+    with pytest.raises(EstimationError, match="singular: an asset repeats"):
+        correlation.walk_forward(z.assign(A2=z["A0"]), 150, minimum=150)
     with pytest.raises(EstimationError, match="20 bars that all assets have; 30 are needed"):
         dcc.fit(z.iloc[:20])
     with pytest.raises(EstimationError, match="needs two assets"):

@@ -160,14 +160,19 @@ def full(z, target, a, b, nu, state, scores, hessian):
             q[i] = Q[i, i]
         # Q = L L' (in place), M = L⁻¹, P = Q⁻¹
         logdet[:] = 0.0
+        work[:] = 1.0
         for j in range(n):
-            inverse = U[j]
-            pivot = Q[j, j]
+            inverse, pivot, own = U[j], Q[j, j], q[j]
             for c in range(m):
                 if not pivot[c] > 0.0:
                     return np.nan
+            for c in range(m):
                 inverse[c] = 1.0 / math.sqrt(pivot[c])
-                logdet[c] += math.log(pivot[c] / q[j, c])
+                work[c] *= pivot[c] / own[c]
+            if j % 8 == 7 or j == n - 1:  # a logarithm of eight pivots costs that of one
+                for c in range(m):
+                    logdet[c] += math.log(work[c])
+                    work[c] = 1.0
             for i in range(j + 1, n):
                 below = Q[i, j]
                 for c in range(m):
@@ -198,21 +203,34 @@ def full(z, target, a, b, nu, state, scores, hessian):
                     for c in range(m):
                         into[c] += left[c] * over[c]
         # W_S = M S M' and W_D = M D M': traces of products of P with S and D are their products
-        for which in range(2):
-            source, made = (S, V) if which == 0 else (D, W)
-            for i in range(n):
-                for j in range(i + 1):
-                    made[i, j] = 0.0
-                for r in range(n):
-                    work[:] = 0.0
-                    for k in range(i + 1):
-                        left, over = M[i, k], source[k, r]
+        one, two = T[16], T[17]
+        for i in range(n):
+            for r in range(n):
+                one[:] = 0.0
+                two[:] = 0.0
+                k = 0
+                while k + 1 <= i:
+                    l0, l1 = M[i, k], M[i, k + 1]
+                    s0, s1, d0, d1 = S[k, r], S[k + 1, r], D[k, r], D[k + 1, r]
+                    for c in range(m):
+                        one[c] += l0[c] * s0[c] + l1[c] * s1[c]
+                        two[c] += l0[c] * d0[c] + l1[c] * d1[c]
+                    k += 2
+                if k == i:
+                    l0, s0, d0 = M[i, k], S[k, r], D[k, r]
+                    for c in range(m):
+                        one[c] += l0[c] * s0[c]
+                        two[c] += l0[c] * d0[c]
+                for j in range(r, i + 1):
+                    left, into, onto = M[j, r], V[i, j], W[i, j]
+                    if r == 0:
                         for c in range(m):
-                            work[c] += left[c] * over[c]
-                    for j in range(r, i + 1):
-                        left, into = M[j, r], made[i, j]
+                            into[c] = one[c] * left[c]
+                            onto[c] = two[c] * left[c]
+                    else:
                         for c in range(m):
-                            into[c] += work[c] * left[c]
+                            into[c] += one[c] * left[c]
+                            onto[c] += two[c] * left[c]
         for i in range(n):
             for j in range(i + 1):
                 weight = 1.0 if i == j else 2.0
