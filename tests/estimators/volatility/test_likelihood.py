@@ -34,7 +34,7 @@ def plain_value(y, point, start, errors):
 def evaluated(y, point, start, errors):
     score, information = np.empty(6), np.empty((6, 6))
     backcast = np.nan if start == "sample" else _arch.STARTS[start](y, 0.0)
-    value = _kernels.evaluate(y, point, backcast, errors == "t", score, information)
+    value = _kernels.evaluate(y, point, backcast, errors == "t", True, score, information)
     return value, score, information
 
 
@@ -60,6 +60,57 @@ def test_value_and_score_are_those_of_the_plain_twin(y, start, errors):
     assert_allclose(by_bar.sum(axis=0)[:5], score[:5], rtol=1e-9, atol=1e-9)
     if errors == "t":
         assert by_bar[:, 5].sum() == pytest.approx(score[5], rel=1e-9)
+
+
+def test_score_alone_is_the_same_score(y):
+    value, score, _ = evaluated(y, POINT, "sample", "t")
+    alone, untouched = np.empty(6), np.full((6, 6), 7.0)
+    assert _kernels.evaluate(y, POINT, np.nan, True, False, alone, untouched) == value
+    assert_allclose(alone, score, rtol=1e-12)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_following_ends_where_climbing_does(tied):
+    """From the maximum of a window to that of the next one, at the old one's curvature."""
+    x = simulate(801, 9, nu=6, gamma=0.08, beta=0.8)
+    x = (x - x.mean()) / x.std()
+    point, index, matrix = np.empty(6), np.empty(6, np.int64), np.empty((6, 6))
+    _kernels.search(x[:-1], 1.0, tied, True, 1e-12, -np.inf, point)
+    rest, m = _kernels.measure(x[:-1], point, 1.0, tied, True, index, matrix)
+    if not tied:  # in μ, ln ω, logit p, ln(ν − 2) the curvature is minus the Hessian
+        coordinates = np.empty(7)
+        _kernels._coordinates(point, tied, coordinates)
+        values = {}
+        for i in (-1, 0, 1):
+            for j in (-1, 0, 1):
+                there, theta = coordinates.copy(), np.empty(6)
+                there[0] += i * 1e-4
+                there[1] += j * 1e-4
+                _kernels._natural(there, tied, theta)
+                values[i, j] = _kernels.likelihood(x[:-1], theta, 1.0, True)
+        mixed = values[1, 1] - values[1, -1] - values[-1, 1] + values[-1, -1]
+        assert matrix[0, 1] == pytest.approx(-mixed / 4e-8, rel=1e-2, abs=0.5)
+        second = values[1, 0] - 2 * values[0, 0] + values[-1, 0]
+        assert matrix[0, 0] == pytest.approx(-second / 1e-8, rel=1e-3)
+    followed, climbed = point.copy(), point.copy()
+    value, done = _kernels.follow(
+        x[1:], followed, 1.0, tied, True, 1e-10, rest, index[:m], matrix[:m, :m]
+    )
+    other, _, _ = _kernels.climb(x[1:], climbed, 1.0, tied, True, 1e-12, -np.inf)
+    assert done
+    assert value == pytest.approx(other, abs=1e-8)
+    assert_allclose(followed, climbed, rtol=1e-4, atol=1e-7)
+
+
+def test_following_gives_up_where_the_curvature_is_another():
+    x = simulate(500, 10, nu=5)
+    x /= x.std()
+    point, index, matrix = np.empty(6), np.empty(6, np.int64), np.empty((6, 6))
+    _kernels.search(x, 1.0, True, True, 1e-10, -np.inf, point)
+    rest, m = _kernels.measure(x, point, 1.0, True, True, index, matrix)
+    far = np.array([0.3, 0.5, 0.3, 0.3, 0.2, 30.0])
+    _, done = _kernels.follow(x, far, 1.0, True, True, 1e-9, rest, index[:m], matrix[:m, :m])
+    assert not done
 
 
 @pytest.mark.parametrize("nu", [2.5, 5.0, 40.0])

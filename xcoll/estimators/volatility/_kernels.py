@@ -128,8 +128,26 @@ def _products(rows, size, sums):
 
 
 @kernel
-def evaluate(y, theta, backcast, student, score, information):
-    """Log-likelihood at a point; fills its score and Fisher information, both in its letters.
+def _slopes(rows, size, sums):
+    """Adds the products of five columns of `rows` with the sixth."""
+    a, b, c, d, e = 0.0, 0.0, 0.0, 0.0, 0.0
+    for k in range(size):
+        u = rows[k, 5]
+        a += u * rows[k, 0]
+        b += u * rows[k, 1]
+        c += u * rows[k, 2]
+        d += u * rows[k, 3]
+        e += u * rows[k, 4]
+    sums[0, 5] += a
+    sums[1, 5] += b
+    sums[2, 5] += c
+    sums[3, 5] += d
+    sums[4, 5] += e
+
+
+@kernel
+def evaluate(y, theta, backcast, student, full, score, information):
+    """Log-likelihood at a point; fills its score and, if `full`, Fisher's information.
 
     `backcast` is the ε² before the first bar; NaN takes the mean of ε² at μ, which moves with it.
     The derivatives of ln h are kept for a block of bars, and then their products are summed.
@@ -178,7 +196,10 @@ def evaluate(y, theta, backcast, student, score, information):
             d3 = down + beta * d3
             d4 = h + beta * d4
             h = omega + a * e2 + beta * h
-        _products(rows, size, sums)
+        if full:
+            _products(rows, size, sums)
+        else:
+            _slopes(rows, size, sums)
     log_h += math.log(product_h)
     log_q += math.log(product_q)
     value = _constant(n, nu, student) - 0.5 * (log_h + squares + (nu + 1.0) * log_q)
@@ -331,7 +352,7 @@ def _curvature(y, backcast, tied, student, point, rest, index, slope, matrix):
         if index[i] > 3:
             there[rest] -= step
         _natural(there, tied, theta)
-        evaluate(y, theta, backcast, student, score, information)
+        evaluate(y, theta, backcast, student, False, score, information)
         for j in range(m):
             _column(index[j], rest, theta, there, tied, column)
             matrix[i, j] = (slope[j] - _dot(column, score)) / step
@@ -365,6 +386,26 @@ def _moved(point, direction, index, rest, trial):
 
 
 @kernel
+def _free(theta, point, score, tied, student, columns, index):
+    """Which coordinates may move: fills their columns and numbers; the share at rest, how many."""
+    rest = 4
+    for k in range(5, 7):
+        if point[k] > point[rest]:
+            rest = k
+    m = 0
+    for k in range(7):
+        if k == rest or (k == 3 and not student) or (k == 5 and tied):
+            continue
+        _column(k, rest, theta, point, tied, columns[m])
+        slope = _dot(columns[m], score)
+        lowest, highest = _bounds(k)
+        if not ((point[k] <= lowest and slope <= 0.0) or (point[k] >= highest and slope >= 0.0)):
+            index[m] = k
+            m += 1
+    return rest, m
+
+
+@kernel
 def climb(y, theta, backcast, tied, student, tolerance, target):
     """Climb from `theta`, which is replaced; log-likelihood, steps, and whether it converged.
 
@@ -376,26 +417,11 @@ def climb(y, theta, backcast, tied, student, tolerance, target):
     columns, kept = np.empty((SIZE, SIZE)), np.empty(SIZE, np.int64)
     _coordinates(theta, tied, point)
     _natural(point, tied, theta)
-    value = evaluate(y, theta, backcast, student, score, information)
+    value = evaluate(y, theta, backcast, student, True, score, information)
     damping, before, slow = 0.0, math.inf, 0
     slack = 1e-12 * len(y)  # rounding of the sum
     for step in range(CLIMBS):
-        rest = 4
-        for k in range(5, 7):
-            if point[k] > point[rest]:
-                rest = k
-        m = 0
-        for k in range(7):
-            if k == rest or (k == 3 and not student) or (k == 5 and tied):
-                continue
-            _column(k, rest, theta, point, tied, columns[m])
-            slope_k = _dot(columns[m], score)
-            lowest, highest = _bounds(k)
-            if not (
-                (point[k] <= lowest and slope_k <= 0.0) or (point[k] >= highest and slope_k >= 0.0)
-            ):
-                kept[m] = k
-                m += 1
+        rest, m = _free(theta, point, score, tied, student, columns, kept)
         index, slope, direction = kept[:m], np.empty(m), np.empty(m)
         fisher, matrix = np.empty((m, m)), np.empty((m, m))
         for i in range(m):
@@ -431,7 +457,7 @@ def climb(y, theta, backcast, tied, student, tolerance, target):
             if _solve(matrix, fisher, damping, slope, direction) or not newton:
                 _moved(point, direction, index, rest, trial)
                 _natural(trial, tied, there)
-                found = evaluate(y, there, backcast, student, next_score, next_information)
+                found = evaluate(y, there, backcast, student, True, next_score, next_information)
                 if found >= value - slack:
                     moved = True
                     break
@@ -445,6 +471,58 @@ def climb(y, theta, backcast, tied, student, tolerance, target):
         score[:] = next_score
         information[:] = next_information
     return value, CLIMBS, False
+
+
+@kernel
+def measure(y, theta, backcast, tied, student, index, matrix):
+    """Minus the Hessian at a point, for `follow`; the share at rest, how many coordinates move."""
+    point, score, information = np.empty(7), np.empty(SIZE), np.empty((SIZE, SIZE))
+    columns = np.empty((SIZE, SIZE))
+    _coordinates(theta, tied, point)
+    evaluate(y, theta, backcast, student, False, score, information)
+    rest, m = _free(theta, point, score, tied, student, columns, index)
+    slope = np.empty(m)
+    for i in range(m):
+        slope[i] = _dot(columns[i], score)
+    _curvature(y, backcast, tied, student, point, rest, index[:m], slope, matrix[:m, :m])
+    return rest, m
+
+
+@kernel
+def follow(y, theta, backcast, tied, student, tolerance, rest, index, matrix):
+    """Newton's steps at the curvature of a maximum nearby; log-likelihood and whether it converged.
+
+    Needs the score alone, and no more than a few times.  It gives up, for `climb` to go on, where
+    other coordinates are held, or a step does not bring the fifth of the one before.
+    """
+    m = len(index)
+    point, trial, there = np.empty(7), np.empty(7), np.empty(SIZE)
+    score, information = np.empty(SIZE), np.empty((SIZE, SIZE))
+    columns, moving = np.empty((SIZE, SIZE)), np.empty(SIZE, np.int64)
+    slope, direction = np.empty(m), np.empty(m)
+    _coordinates(theta, tied, trial)
+    before, value = math.inf, -math.inf
+    for _ in range(8):
+        _natural(trial, tied, there)
+        found = evaluate(y, there, backcast, student, False, score, information)
+        now, count = _free(there, trial, score, tied, student, columns, moving)
+        same = now == rest and count == m and found >= value
+        for i in range(min(m, count)):
+            same = same and moving[i] == index[i]
+            slope[i] = _dot(columns[i], score)
+        if not same or not _solve(matrix, matrix, 0.0, slope, direction):
+            break
+        value = found
+        theta[:] = there
+        decrement = 0.5 * _dot(slope, direction)
+        if decrement <= tolerance:
+            return value, True
+        if not decrement < 0.2 * before or decrement > 2.0:
+            break
+        before = decrement
+        point[:] = trial
+        _moved(point, direction, index, rest, trial)
+    return value, False
 
 
 @kernel
@@ -506,6 +584,7 @@ def refits(x, ends, window, sample, tied, student, tolerance, afresh):
     converged, fresh = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
     theta, other = np.empty(SIZE), np.empty(SIZE)
     warm, shaken, searched, reach, left = False, False, 0, 0, 0
+    index, matrix, rest, m = np.empty(SIZE, np.int64), np.empty((SIZE, SIZE)), 0, 0
     for r in range(count):
         end = ends[r]
         begin = 0 if window == 0 else max(0, end - window)
@@ -520,7 +599,7 @@ def refits(x, ends, window, sample, tied, student, tolerance, afresh):
         if not scale > 1e-12 * abs(mean):
             points[r] = math.nan
             values[r] = math.nan
-            warm = False
+            warm, m = False, 0
             continue
         y = (x[begin:end] - mean) / scale
         backcast = math.nan if sample else _backcast(y, 0.0)
@@ -529,7 +608,13 @@ def refits(x, ends, window, sample, tied, student, tolerance, afresh):
             theta[:] = points[r - 1]
             theta[0] = (theta[0] - mean) / scale
             theta[1] /= scale**2
-            best, _, done = climb(y, theta, backcast, tied, student, tolerance, -math.inf)
+            if m > 0:
+                best, done = follow(
+                    y, theta, backcast, tied, student, tolerance, rest, index[:m], matrix[:m, :m]
+                )
+            if not done:
+                m = 0
+                best, _, done = climb(y, theta, backcast, tied, student, tolerance, -math.inf)
         # A bar far out that came or went may have moved the highest of several maxima.
         for t in range(max(reach, begin), end):
             shaken = shaken or abs(x[t] - mean) > FAR * scale
@@ -542,8 +627,10 @@ def refits(x, ends, window, sample, tied, student, tolerance, afresh):
             searched, shaken = end, False
             if value > known:
                 fresh[r] = warm
-                best, done = value, found
+                best, done, m = value, found, 0
                 theta[:] = other
+        if done and m == 0:
+            rest, m = measure(y, theta, backcast, tied, student, index, matrix)
         points[r] = theta
         points[r, 0] = mean + scale * theta[0]
         points[r, 1] = theta[1] * scale**2
@@ -600,7 +687,7 @@ def warm_up() -> None:
     theta = np.empty(SIZE)
     search(x, 1.0, True, True, 1e-7, -math.inf, theta)
     climb(x, theta, 1.0, True, True, 1e-7, -math.inf)
-    evaluate(x, theta, 1.0, True, np.empty(SIZE), np.empty((SIZE, SIZE)))
+    evaluate(x, theta, 1.0, True, True, np.empty(SIZE), np.empty((SIZE, SIZE)))
     points, _, _, _ = refits(x, np.array([70, 80]), 60, False, True, True, 1e-7, 20)
     filtered(x, theta, 1.0, np.empty(81))
     forecasts(x, np.array([70, 80]), 60, False, points, np.empty(80))
