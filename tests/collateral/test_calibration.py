@@ -169,13 +169,23 @@ def test_the_dynamic_path_is_the_waterfall_of_each_day(other):
         ],
         columns=["time", "asset", "method", "loss", "confidence", "bars", "es"],
     )
-    path = calibration.dynamic(rows, other, UNIVERSE, 0.99, 1)
+    rows.loc[rows["method"] == "historical", "es"] = 0.9
+    ranking = pd.DataFrame(
+        [
+            (k, level, 1, m, m == "fhs" and k == "close_out")
+            for m in ("historical", "fhs")
+            for k in ("close_out", "end")
+            for level in (0.99, 0.95)
+        ],
+        columns=["loss", "confidence", "bars", "method", "used"],
+    )
+    path = calibration.dynamic(rows, ranking, other, UNIVERSE, 0.99, 1)
     assert set(path.columns.get_level_values("asset")) == {"ETH", "wstETH", "sfrxETH"}
     kept = 1 - haircuts.haircut(other)["ETH"]
     np.testing.assert_allclose(path["ETH", "24h"], 1 - (1 - np.array([0.1, 0.11, 0.12])) * kept)
     np.testing.assert_allclose(path["ETH", "4h"].iloc[0], 1 - (1 - 0.045) * kept)
     with pytest.raises(ParameterError, match="no tail forecast with"):
-        calibration.dynamic(rows, other, UNIVERSE, 0.975, 1)
+        calibration.dynamic(rows, ranking, other, UNIVERSE, 0.975, 1)
 
 
 def test_parts_come_back_from_the_rows_of_the_waterfall(parts):

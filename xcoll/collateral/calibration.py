@@ -196,15 +196,22 @@ def parts_of(waterfall: pd.DataFrame) -> pd.DataFrame:
 
 
 def dynamic(
-    forecasts: pd.DataFrame, other: pd.DataFrame, universe: Universe, confidence: float, day: int
+    forecasts: pd.DataFrame,
+    ranking: pd.DataFrame,
+    other: pd.DataFrame,
+    universe: Universe,
+    confidence: float,
+    day: int,
 ) -> pd.DataFrame:
-    """Haircut that follows the market part of each day, by filtered historical simulation.
+    """Haircut that follows the market part of each day, by the method that the ranking uses.
 
     Parameters
     ----------
     forecasts : DataFrame
-        Rows: time, asset, method, loss, confidence, bars, es; the ``fhs`` rows of the
-        ``close_out`` loss over a day are taken.
+        Rows: time, asset, method, loss, confidence, bars, es; of the ``close_out`` loss over a
+        day those of the method in use are taken.
+    ranking : DataFrame
+        Rows: loss, confidence, bars, method, used.
     other : DataFrame
         Parts besides the market, from `other_parts`.
     universe : Universe
@@ -220,10 +227,13 @@ def dynamic(
         time × (asset, horizon); assets without a forecast and pegged ones, whose tail is a jump
         off the peg and not a matter of today's volatility, are left out.
     """
-    wanted = {"method": "fhs", "loss": "close_out", "confidence": confidence, "bars": day}
-    rows = forecasts[(forecasts[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-    if rows.empty:
+    wanted = {"loss": "close_out", "confidence": confidence, "bars": day}
+    cases = (ranking[list(wanted)] == pd.Series(wanted)).all(axis=1)
+    method = ranking.loc[cases & ranking["used"], "method"]
+    if method.empty:
         raise ParameterError(f"no tail forecast with {wanted}; estimate it in 04 first")
+    wanted["method"] = method.iloc[0]
+    rows = forecasts[(forecasts[list(wanted)] == pd.Series(wanted)).all(axis=1)]
     es = rows.pivot_table(index="time", columns="asset", values="es")
     es = es.drop(columns=universe.stablecoins, errors="ignore")
     kept = 1.0 - haircuts.haircut(other)

@@ -30,9 +30,16 @@ def checked(returns: pd.DataFrame) -> pd.DataFrame:
     if not returns.columns.is_unique:
         twice = returns.columns[returns.columns.duplicated()][0]
         raise DataError(f"returns hold the column {twice!r} twice; keep one")
-    frame = pd.DataFrame({asset: _floats(returns[asset], asset) for asset in returns})
-    for asset in frame:
-        listed(frame[asset])
+    try:
+        frame = returns.astype(float)
+    except (TypeError, ValueError):
+        frame = pd.DataFrame({asset: _floats(returns[asset], asset) for asset in returns})
+    known = np.isfinite(frame.to_numpy())
+    stretches = known[0].astype(int) + (known[1:] & ~known[:-1]).sum(axis=0)
+    ordered = frame.index.is_monotonic_increasing and frame.index.is_unique
+    faulty = (stretches != 1) | np.isinf(frame.to_numpy()).any(axis=0) | (not ordered)
+    for place in np.flatnonzero(faulty):
+        listed(frame.iloc[:, place])  # says what is wrong
     return frame
 
 
