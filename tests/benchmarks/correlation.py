@@ -76,8 +76,7 @@ def shrinkage(tiny: bool = False) -> Case:
 
 
 def _residuals(returns: pd.DataFrame) -> pd.DataFrame:
-    fits = {asset: volatility.fit(returns[asset], errors="normal") for asset in returns}
-    return pd.DataFrame({asset: fit.residuals for asset, fit in fits.items()})
+    return volatility.fit_each(returns, errors="normal").residuals
 
 
 def _dynamic(bars: int, assets: int, composite: bool, runs: int) -> Case:

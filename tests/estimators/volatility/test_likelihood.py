@@ -17,6 +17,7 @@ from tests.estimators.volatility.plain import plain_path, simulate
 from xcoll.estimators.volatility import _arch, _kernels, likelihood
 
 ROOT = Path(__file__).parents[3]
+NOWHERE = np.full(7, np.inf)
 KINDS = [(model, errors) for model in ("garch", "gjr") for errors in ("normal", "t")]
 POINT = np.array([0.02, 0.05, 0.06, 0.12, 0.84, 5.5])
 
@@ -96,7 +97,7 @@ def test_following_ends_where_climbing_does(tied):
     value, done = _kernels.follow(
         x[1:], followed, 1.0, tied, True, 1e-10, rest, index[:m], matrix[:m, :m]
     )
-    other, _, _ = _kernels.climb(x[1:], climbed, 1.0, tied, True, 1e-12, -np.inf)
+    other, _, _ = _kernels.climb(x[1:], climbed, 1.0, tied, True, 1e-12, -np.inf, NOWHERE)
     assert done
     assert value == pytest.approx(other, abs=1e-8)
     assert_allclose(followed, climbed, rtol=1e-4, atol=1e-7)

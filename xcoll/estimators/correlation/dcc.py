@@ -292,11 +292,13 @@ def path_of(z: np.ndarray, target: np.ndarray, a: float, b: float) -> tuple[np.n
         held, state = now, np.ascontiguousarray(S[np.ix_(now, now)])
         if len(now) > 0:
             i, j = np.triu_indices(len(now), 1)
-            rows = np.empty((v - u, len(i)))
+            every = len(now) == n
+            rows = path[u:v] if every else np.empty((v - u, len(i)))
             part = np.ascontiguousarray(z[u:v, now])
             Q = np.ascontiguousarray(target[np.ix_(now, now)])
             _kernels.filtered(part, Q, a, b, state, rows)
-            path[u:v, column[now[i], now[j]]] = rows
+            if not every:
+                path[u:v, column[now[i], now[j]]] = rows
     return path, state
 
 

@@ -406,10 +406,24 @@ def _free(theta, point, score, tied, student, columns, index):
 
 
 @kernel
-def climb(y, theta, backcast, tied, student, tolerance, target):
+def _futile(point, near, gap, decrement, step):
+    """Whether a climb with `gap` to go to a known maximum at `near` will end under it or there."""
+    if step > 3 and 5.0 * decrement < gap:
+        return True
+    if gap > 1.0 or abs(decrement - gap) > 0.5 * gap + 5e-4:
+        return False
+    for k in range(7):
+        if k != 3 and abs(point[k] - near[k]) > (0.5 if 1 <= k <= 2 else 0.05):
+            return False
+    return True
+
+
+@kernel
+def climb(y, theta, backcast, tied, student, tolerance, target, near):
     """Climb from `theta`, which is replaced; log-likelihood, steps, and whether it converged.
 
-    Given up where it is on its way to no more than `target`, a maximum that is known.
+    Given up where it is on its way to no more than `target`, a maximum that is known and has the
+    coordinates `near`.
     """
     point, trial, there = np.empty(7), np.empty(7), np.empty(SIZE)
     score, information = np.empty(SIZE), np.empty((SIZE, SIZE))
@@ -447,10 +461,7 @@ def climb(y, theta, backcast, tied, student, tolerance, target):
         if decrement <= tolerance or (decrement < 1e-10 and decrement >= before):
             return value, step, True
         before = decrement
-        if value <= target and (
-            (step > 3 and value + 5.0 * decrement < target)
-            or (decrement < 1e-4 and target - value < 1e-3)
-        ):
+        if value <= target and _futile(point, near, target - value, decrement, step):
             return value, step, False
         found, moved = value, False
         while damping < 1e8:
@@ -529,14 +540,16 @@ def follow(y, theta, backcast, tied, student, tolerance, rest, index, matrix):
 def search(y, backcast, tied, student, tolerance, target, theta):
     """Climb from several points, from the best share of α for each p; fills the highest maximum.
 
-    Nothing is filled where none is above `target`.
+    `theta` is left as it is where none is above `target`, its own log-likelihood.
 
     The last point has α at zero: a variance that runs on a line of its own from the start-up to
     its level, which on a trending sample is the highest of several maxima.
     """
-    point, first = np.zeros(SIZE), np.empty(SIZE)
-    best, converged, steps = target, False, 0
-    for p in (0.5, 0.9, 0.97, 0.995, 0.0):
+    point, first, near = np.zeros(SIZE), np.empty(SIZE), np.full(7, math.inf)
+    best, converged, steps = target, target > -math.inf, 0
+    if converged:
+        _coordinates(theta, tied, near)
+    for p in (0.97, 0.9, 0.995, 0.5, 0.0):
         top = -math.inf
         for share in (0.03, 0.1, 0.3):
             for lean in (1.0, 1.9):
@@ -551,11 +564,13 @@ def search(y, backcast, tied, student, tolerance, target, theta):
         if p == 0.0:
             first[:] = 0.0
             first[1], first[4], first[5] = 0.005, 0.99, 5.0
-        value, used, done = climb(y, first, backcast, tied, student, tolerance, best)
+        known = best if converged else -math.inf
+        value, used, done = climb(y, first, backcast, tied, student, tolerance, known, near)
         steps += used
-        if value > best:
+        if value > best or (done and not converged and value > best - 1e-4):
             best, converged = value, done
             theta[:] = first
+            _coordinates(theta, tied, near)
     return best, steps, converged
 
 
@@ -582,7 +597,7 @@ def refits(x, ends, window, sample, tied, student, tolerance, afresh):
     count = len(ends)
     points, values = np.empty((count, SIZE)), np.empty(count)
     converged, fresh = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-    theta, other = np.empty(SIZE), np.empty(SIZE)
+    theta, other, nowhere = np.empty(SIZE), np.empty(SIZE), np.full(7, math.inf)
     warm, shaken, searched, reach, left = False, False, 0, 0, 0
     index, matrix, rest, m = np.empty(SIZE, np.int64), np.empty((SIZE, SIZE)), 0, 0
     for r in range(count):
@@ -614,7 +629,9 @@ def refits(x, ends, window, sample, tied, student, tolerance, afresh):
                 )
             if not done:
                 m = 0
-                best, _, done = climb(y, theta, backcast, tied, student, tolerance, -math.inf)
+                best, _, done = climb(
+                    y, theta, backcast, tied, student, tolerance, -math.inf, nowhere
+                )
         # A bar far out that came or went may have moved the highest of several maxima.
         for t in range(max(reach, begin), end):
             shaken = shaken or abs(x[t] - mean) > FAR * scale
@@ -623,6 +640,7 @@ def refits(x, ends, window, sample, tied, student, tolerance, afresh):
         reach, left = end, begin
         if not done or shaken or end - searched >= afresh:
             known = best + 1e-6 if done else -math.inf
+            other[:] = theta
             value, _, found = search(y, backcast, tied, student, tolerance, known, other)
             searched, shaken = end, False
             if value > known:
@@ -686,7 +704,7 @@ def warm_up() -> None:
     x = np.sin(np.arange(80.0) ** 2)
     theta = np.empty(SIZE)
     search(x, 1.0, True, True, 1e-7, -math.inf, theta)
-    climb(x, theta, 1.0, True, True, 1e-7, -math.inf)
+    climb(x, theta, 1.0, True, True, 1e-7, -math.inf, np.full(7, math.inf))
     evaluate(x, theta, 1.0, True, True, np.empty(SIZE), np.empty((SIZE, SIZE)))
     points, _, _, _ = refits(x, np.array([70, 80]), 60, False, True, True, 1e-7, 20)
     filtered(x, theta, 1.0, np.empty(81))

@@ -259,14 +259,15 @@ def maximise(
     kind = model == "garch", errors == "t"
     point = np.empty(_kernels.SIZE)
     value, steps, _ = _kernels.search(y, initial, *kind, LOOSE, -np.inf, point)
+    nowhere = np.full(7, np.inf)
     if guess is not None:
         other = _to_point(np.asarray(guess, float), model)
         other[0], other[1] = (other[0] - mean) / scale, other[1] / scale**2
-        found, more, _ = _kernels.climb(y, other, initial, *kind, LOOSE, value)
+        found, more, _ = _kernels.climb(y, other, initial, *kind, LOOSE, value, nowhere)
         steps += more
         if found > value:
             point = other
-    value, more, converged = _kernels.climb(y, point, initial, *kind, TIGHT, -np.inf)
+    value, more, converged = _kernels.climb(y, point, initial, *kind, TIGHT, -np.inf, nowhere)
     steps += more
     point[0], point[1] = mean + scale * point[0], point[1] * scale**2
     on_bound = bool(_on_bound(point))
