@@ -63,39 +63,38 @@ def rolling(tiny: bool = False) -> Case:
 
 
 def joint(tiny: bool = False) -> Case:
-    """Filtered historical simulation of all assets together, over a close-out and to its end."""
+    """Filtered historical simulation of all assets together, VaR and ES of the close-out loss."""
     assets, bars, paths = (3, 5, 2_000) if tiny else (10, 10, 10_000)
     returns = data.simulated(2500, assets) / 100.0
     sigma = volatility.ewma(returns)
+    score = (returns / sigma.shift(1)).dropna().to_numpy()
+    low, last = np.minimum(score, 0.0), sigma.to_numpy()[-1]
+    recursion = tail.Recursion.ewma()
 
-    def ours() -> pd.DataFrame:
-        rng = np.random.default_rng(1)
-        return tail.today(returns, bars, LEVEL, rng, volatility=sigma, paths=paths)
+    def ours() -> tuple[np.ndarray, ...]:
+        picks = np.random.default_rng(1).integers(0, len(score), (bars, paths))
+        losses = tail.drawn_losses(score.T, low.T, picks, last, recursion.table(assets))
+        return shortfall.drawn(losses, [LEVEL])[0]
 
-    def numpy() -> dict[str, list[float]]:
-        score = (returns / sigma.shift(1)).dropna().to_numpy()
+    def numpy() -> np.ndarray:
         picks = np.random.default_rng(2).integers(0, len(score), (bars, paths))
-        variance = np.tile(sigma.to_numpy()[-1] ** 2, (paths, 1))
-        position, low = np.zeros((paths, assets)), np.zeros((paths, assets))
+        variance = np.tile(last**2, (paths, 1))
+        position, least = np.zeros((paths, assets)), np.zeros((paths, assets))
         for drawn in picks:
-            step = score[drawn] * np.sqrt(variance)
+            scale = np.sqrt(variance)
+            step = score[drawn] * scale
+            least = np.minimum(least, position + low[drawn] * scale)
             variance = 0.94 * variance + 0.06 * step**2
             position += step
-            low = np.minimum(low, position)
         cut = paths - round((1.0 - LEVEL) * paths)
-        return {
-            loss: np.partition(-np.expm1(path), cut, axis=0)[cut:].mean(axis=0)
-            for loss, path in (("close_out", low), ("end", position))
-        }
+        return np.partition(-np.expm1(least), cut, axis=0)[cut:].mean(axis=0)
 
-    def agree(found: pd.DataFrame, es: dict[str, np.ndarray]) -> None:
-        for loss, values in es.items():
-            rows = found[found["loss"] == loss]
-            apart = (rows["es"].to_numpy() - values) / (np.sqrt(2.0) * rows["error"].to_numpy())
-            assert np.abs(apart).max() < 4.0, f"{loss}: {apart} standard errors apart"
+    def agree(found: tuple[np.ndarray, ...], es: np.ndarray) -> None:
+        apart = (found[1] - es) / (np.sqrt(2.0) * found[2])
+        assert np.abs(apart).max() < 4.0, f"{apart} standard errors apart"
 
     peer = Peer("numpy", "numpy", numpy, agree, remark="paths step by step; without errors")
-    size = f"{paths:,} paths × {bars} bars × {assets} simulated assets, two losses"
+    size = f"{paths:,} paths × {bars} bars × {assets} simulated assets"
     return Case("joint filtered historical simulation", size, ours, (peer,))
 
 

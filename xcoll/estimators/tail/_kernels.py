@@ -365,51 +365,51 @@ def gpd_walk(worst, found, converged):
 
 
 @kernel
-def joint(score, low, picks, sigma, recursion, worst, weights, losses):
-    """Losses of drawn bars through a variance recursion, asset by asset and of the portfolio.
+def joint(score, low, picks, sigma, recursion, weights, least, travelled, account):
+    """Drawn bars through a variance recursion: where prices end, how low they came, the portfolio.
 
     score, low : asset × bar; picks : 1 or asset × horizon × path; recursion : (ω, α, γ, β) ×
-    asset; worst : 1 for the close-out loss, 0 for the end's; weights : by asset; losses :
-    asset + 1 × path, the portfolio's last.  A short leg's high is not known: it is hurt at the
-    bar's close or start.
+    asset; weights : by asset.  Fills asset × path in logarithms, `least` on the way and
+    `travelled` at the end, and account, 2 × path, the portfolio's close-out and end loss.  A short
+    leg's high is not known: it is hurt at the bar's close or start.
     """
     assets, bars, paths = len(sigma), picks.shape[1], picks.shape[2]
-    variance, travelled, least = np.empty(LANE), np.empty(LANE), np.empty(LANE)
-    held = np.empty((bars, LANE))
+    variance, adverse = np.empty(LANE), np.empty(LANE)
+    held, ended = np.empty((bars, LANE)), np.empty(LANE)
     for start in range(0, paths, LANE):
         width = min(LANE, paths - start)
         held[:] = 0.0
+        ended[:] = 0.0
         for a in range(assets):
             x, lows, k = score[a], low[a], min(a, len(picks) - 1)
             omega, alpha, gamma, beta = recursion[:, a]
             weight = weights[a]
-            variance[:], travelled[:], least[:] = sigma[a] * sigma[a], 0.0, np.inf
+            end, bottom = travelled[a, start : start + width], least[a, start : start + width]
+            variance[:] = sigma[a] * sigma[a]
+            end[:] = 0.0
+            bottom[:] = np.inf
             for s in range(bars):
                 drawn = picks[k, s, start : start + width]
                 for i in range(width):
                     scale = math.sqrt(variance[i])
                     r = x[drawn[i]] * scale
-                    if worst:
-                        bottom = travelled[i] + lows[drawn[i]] * scale
-                        least[i] = min(least[i], bottom)
-                        if weight > 0.0:
-                            held[s, i] += weight * (1.0 - math.exp(bottom))
-                        elif weight < 0.0:
-                            held[s, i] += weight * (1.0 - math.exp(travelled[i] + max(r, 0.0)))
-                    travelled[i] += r
+                    down = end[i] + lows[drawn[i]] * scale
+                    adverse[i] = down if weight > 0.0 else end[i] + (r if r > 0.0 else 0.0)
+                    bottom[i] = down if down < bottom[i] else bottom[i]
+                    end[i] += r
                     shock = alpha + gamma if r < 0.0 else alpha
                     variance[i] = omega + shock * r * r + beta * variance[i]
-            for i in range(width):
-                loss = 1.0 - math.exp(least[i] if worst else travelled[i])
-                losses[a, start + i] = loss
-                if not worst:
-                    held[0, i] += weight * loss
+                if weight != 0.0:
+                    for i in range(width):
+                        held[s, i] += weight * (1.0 - math.exp(adverse[i]))
+            if weight != 0.0:
+                for i in range(width):
+                    ended[i] += weight * (1.0 - math.exp(end[i]))
         for i in range(width):
             most = held[0, i]
-            if worst:
-                for s in range(1, bars):
-                    most = max(most, held[s, i])
-            losses[assets, start + i] = most
+            for s in range(1, bars):
+                most = max(most, held[s, i])
+            account[0, start + i], account[1, start + i] = most, ended[i]
 
 
 @kernel
@@ -473,6 +473,6 @@ def warm_up() -> None:
     gpd(line, np.array([0.1, 1.0]))
     gpd_walk(np.zeros((1, 3)), np.zeros((1, 2)), np.zeros(1, np.int64))
     table, picks = np.zeros((1, 2)), np.zeros((1, 1, 1), np.int64)
-    joint(table, table, picks, one, np.zeros((4, 1)), 1, one, np.zeros((2, 1)))
+    joint(table, table, picks, one, np.zeros((4, 1)), one, *np.zeros((2, 1, 1)), np.zeros((2, 1)))
     eye = np.eye(1)
     copula_picks(np.zeros((1, 1, 1)), np.ones((1, 1)), eye, eye, 0.0, 0.0, one, table, picks)

@@ -119,20 +119,40 @@ def drawn_losses(
     -------
     asset × path, and a last row for the portfolio where `weights` are given.
     """
+    checks.one_of("loss", loss, LOSSES)
+    return _every_loss(score, low_score, picks, sigma, recursion, weights)[loss]
+
+
+def _every_loss(
+    score: np.ndarray,
+    low_score: np.ndarray,
+    picks: np.ndarray,
+    sigma: np.ndarray,
+    recursion: np.ndarray,
+    weights: np.ndarray | None,
+) -> dict[str, np.ndarray]:
     picks = np.ascontiguousarray(picks if picks.ndim == 3 else picks[None], np.int64)
     held = np.zeros(len(sigma)) if weights is None else np.ascontiguousarray(weights, float)
-    losses = np.empty((len(sigma) + 1, picks.shape[2]))
+    least, travelled = np.empty((2, len(sigma), picks.shape[2]))
+    account = np.empty((2, picks.shape[2]))
     _kernels.joint(
         np.ascontiguousarray(score, float),
         np.ascontiguousarray(low_score, float),
         picks,
         np.ascontiguousarray(sigma, float),
         np.ascontiguousarray(recursion),
-        int(loss == "close_out"),
         held,
-        losses,
+        least,
+        travelled,
+        account,
     )
-    return losses if weights is not None else losses[:-1]
+    found = {"close_out": 1.0 - np.exp(least), "end": 1.0 - np.exp(travelled)}
+    if weights is None:
+        return found
+    return {
+        loss: np.concatenate([alone, total[None]])
+        for (loss, alone), total in zip(found.items(), account, strict=True)
+    }
 
 
 def today(
@@ -185,16 +205,15 @@ def today(
         names, held = [*names, full.name], full.to_numpy()
     recursion = (Recursion.ewma() if recursion is None else recursion).table(len(sigma))
     picks = rng.integers(0, known.sum(), (bars, checks.whole("paths", paths)))
-    table = score[known].T, low_score[known].T
+    once = np.arange(known.sum())[None]  # one bar needs no draw
+    fixed = sigma.to_numpy(), recursion, held
+    ahead, first = (
+        _every_loss(score[known].T, low_score[known].T, drawn, *fixed) for drawn in (picks, once)
+    )
     rows = []
     for loss in LOSSES:
-        ahead, first = (
-            shortfall.drawn(
-                drawn_losses(*table, drawn, sigma.to_numpy(), recursion, loss, held), levels
-            )
-            for drawn in (picks, picks[:1])
-        )
-        for level, (var, es, error), (_, one_bar, _) in zip(levels, ahead, first, strict=True):
+        several, single = (shortfall.drawn(made[loss], levels) for made in (ahead, first))
+        for level, (var, es, error), (_, one_bar, _) in zip(levels, several, single, strict=True):
             count = shortfall.beyond(int(known.sum()), level)
             root = np.sqrt(bars) * one_bar
             for name, *figures in zip(names, var, es, error, root, strict=True):
