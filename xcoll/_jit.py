@@ -9,8 +9,18 @@ import os
 from pathlib import Path
 
 import numba
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
-__all__ = ["kernel", "kernel_cache"]
+__all__ = ["kernel", "kernel_cache", "own"]
+
+
+def own(values: ArrayLike, dtype: DTypeLike = np.float64) -> np.ndarray:
+    """Contiguous numbers that may be written to: the one type that a kernel is compiled for.
+
+    What pandas lends is read-only, which would be another type and another compilation.
+    """
+    return np.require(values, dtype, ["C", "W"])
 
 
 def kernel_cache() -> Path:

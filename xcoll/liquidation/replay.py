@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from xcoll import checks
+from xcoll._jit import own
 from xcoll.collateral.accounts import Book
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.errors import DataError, ParameterError
@@ -244,8 +245,8 @@ def replay_arrays(
     _kernels.replay(
         collateral,
         debt,
-        np.ascontiguousarray(closes),
-        np.ascontiguousarray(lows),
+        own(closes),
+        own(lows),
         *rates,
         conduct.rules.array(),
         bars,

@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose
 from scipy import integrate, special, stats
 
 from tests.estimators.volatility.plain import plain_path, simulate
+from xcoll.estimators import volatility
 from xcoll.estimators.volatility import _arch, _kernels, likelihood
 
 ROOT = Path(__file__).parents[3]
@@ -269,6 +270,17 @@ def test_where_the_climb_fails_arch_is_asked_and_named(monkeypatch):
     assert "did not converge in" in other.message
     assert "arch: " in other.message
     assert other.loglikelihood == pytest.approx(ours.loglikelihood, abs=1e-4)
+
+
+def test_no_kernel_is_compiled_a_second_time():
+    """What pandas lends is read-only, another type for numba."""
+    frame = pd.DataFrame({"A": simulate(300, 11), "B": simulate(300, 12)})
+    for returns in (frame, frame[["A"]], frame.iloc[::2]):
+        volatility.walk_forward(returns, 100, 20)
+        volatility.fit_each(returns)
+        volatility.fit(returns["A"]).interval()
+    for name in ("climb", "filtered", "forecasts", "refits", "search"):
+        assert len(getattr(_kernels, name).signatures) == 1, name
 
 
 def test_a_guess_may_only_help():

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from xcoll import checks
+from xcoll._jit import own
 from xcoll.errors import EstimationError
 from xcoll.estimators.correlation import _kernels, likelihood
 from xcoll.estimators.correlation.paths import LEAST_BARS, pairs, several
@@ -137,7 +138,7 @@ class Dcc:
             mixing = np.sqrt((self.nu - 2.0) / rng.chisquare(self.nu, (paths, bars)))
         target = self.target.loc[self.last.index, self.last.index].to_numpy()
         made = np.empty_like(shocks)
-        state, target = likelihood.own(self.state.to_numpy()), likelihood.own(target)
+        state, target = own(self.state.to_numpy()), own(target)
         if not _kernels.simulated(shocks, mixing, target, self.a, self.b, state, made):
             raise EstimationError("the correlation is singular; leave out an asset that repeats")
         return made
@@ -166,7 +167,7 @@ def fit(residuals: pd.DataFrame, errors: str = "normal", composite: str | None =
     """
     check_errors(errors)
     frame = several(residuals)
-    z = likelihood.own(frame.to_numpy())
+    z = own(frame.to_numpy())
     small = frame.columns[np.nanmean(z**2, axis=0) < LEAST_SQUARE]
     if len(small):
         raise EstimationError(

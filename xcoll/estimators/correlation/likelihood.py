@@ -15,10 +15,11 @@ from itertools import combinations
 import numpy as np
 from scipy import optimize, special
 
+from xcoll._jit import own
 from xcoll.errors import EstimationError
 from xcoll.estimators.correlation import _kernels
 
-__all__ = ["Maximum", "Pairs", "evaluate", "maximise", "own", "second_moment"]
+__all__ = ["Maximum", "Pairs", "evaluate", "maximise", "second_moment"]
 
 Pairs = tuple[np.ndarray, np.ndarray]  # positions of the first and of the second asset
 
@@ -66,14 +67,6 @@ class Maximum:
     def nu(self) -> float:
         """Degrees of freedom; infinite under the normal law."""
         return float(self.params[2]) if len(self.params) == 3 else math.inf
-
-
-def own(values: np.ndarray) -> np.ndarray:
-    """Contiguous float64 that may be written to, the one type that the kernels are compiled for.
-
-    What pandas lends is read-only, which would be another type and another compilation.
-    """
-    return np.require(values, np.float64, ["C", "W"])
 
 
 def second_moment(z: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.signal import lfilter
 
 from xcoll import checks
+from xcoll._jit import own
 from xcoll.errors import DataError, EstimationError, ParameterError
 from xcoll.estimators.correlation import _kernels
 from xcoll.estimators.series import checked
@@ -62,7 +63,7 @@ def rolling(returns: pd.DataFrame, window: int) -> pd.DataFrame:
         raise ParameterError(f"the window is {window} bars, the returns have {len(frame)} rows")
     names = pairs(list(frame.columns))
     path = np.full((len(frame), len(names)), np.nan)
-    _kernels.rolling(np.require(frame.to_numpy(), np.float64, ["C", "W"]), window, path)
+    _kernels.rolling(own(frame.to_numpy()), window, path)
     return pd.DataFrame(path, frame.index, names, copy=False)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from xcoll import checks
+from xcoll._jit import own
 from xcoll.errors import DataError, EstimationError
 from xcoll.estimators.correlation import dcc, likelihood
 from xcoll.estimators.correlation.paths import LEAST_BARS, pairs, several
@@ -106,7 +107,7 @@ def walk_forward(
         longest = np.sort(count[t, now])[-2]
         bars = int(longest if expanding else min(window, longest))
         core = now[count[t, now] >= bars]
-        sample = likelihood.own(z[t + 1 - bars : t + 1, core])
+        sample = own(z[t + 1 - bars : t + 1, core])
         target = likelihood.second_moment(sample)
         _, which = dcc.likelihood_of(composite, len(core))
         found = _maximum(sample, target, errors, which, theta, len(record) % FRESH == 0)
@@ -238,7 +239,7 @@ def monitor(
     window = checks.whole("window", window, LEAST_BARS)
     dcc.check_errors(errors)
     name, _ = dcc.likelihood_of(composite, frame.shape[1])
-    sample = likelihood.own(frame.to_numpy()[-window:])
+    sample = own(frame.to_numpy()[-window:])
     if len(sample) < window or not np.isfinite(sample).all():
         raise EstimationError(
             f"not all assets have the last {window} bars; take a shorter window or fewer assets"

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.special import chdtri, ndtri, stdtrit
 
 from xcoll import checks
+from xcoll._jit import own
 from xcoll.errors import DataError, EstimationError, ParameterError
 from xcoll.estimators.tail import _kernels
 
@@ -136,10 +137,10 @@ class Draws:
         among = np.ix_(assets, assets)
         found = np.empty((len(assets), *self.uniforms.T.shape), np.int64)
         done = _kernels.copula_picks(
-            np.ascontiguousarray(self.normals[..., assets]),
+            own(self.normals[..., assets]),
             self.scale(path.nu),
-            np.ascontiguousarray(path.matrices[t][among]),
-            np.ascontiguousarray(path.target[among]),
+            own(path.matrices[t][among]),
+            own(path.target[among]),
             path.a,
             path.b,
             edges,

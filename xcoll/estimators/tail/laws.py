@@ -23,6 +23,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import ndtr, ndtri, stdtrit
 
+from xcoll._jit import own
 from xcoll.errors import ParameterError
 from xcoll.estimators.tail import _kernels
 
@@ -115,7 +116,7 @@ def _normal_shrunk(
 def _two_piece(free: int) -> Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]:
     def fit(scores: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
         params, converged = np.full((len(scores), 4), np.nan), np.zeros(len(scores), np.int64)
-        _kernels.two_piece(np.ascontiguousarray(scores), window, free, params, converged)
+        _kernels.two_piece(own(scores), window, free, params, converged)
         return params, _unfit(params, converged == 1)
 
     return fit
@@ -235,7 +236,7 @@ def _evt_fit(scores: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
             f"{count}; take a window of {int(EXCESSES / SHARE)} bars or the method t or fhs"
         )
     worst = np.full((len(scores), count + 1), np.nan)
-    _kernels.rolling_worst(np.ascontiguousarray(scores), window, worst)
+    _kernels.rolling_worst(own(scores), window, worst)
     found, converged = np.full((len(scores), 2), np.nan), np.zeros(len(scores), np.int64)
     _kernels.gpd_walk(worst, found, converged)
     params = np.column_stack([worst[:, -1], found, np.full(len(scores), count / window)])

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
+from xcoll._jit import own
 from xcoll.errors import ParameterError
 from xcoll.estimators.tail import _kernels, shortfall
 from xcoll.estimators.tail.copula import Draws
@@ -75,7 +76,7 @@ def _rolling(values: np.ndarray, task: Task) -> np.ndarray:
     depth = shortfall.depth(task.window, min(task.levels))
     worst = np.full((values.shape[1], len(values), depth), np.nan)
     for column, found in zip(values.T, worst, strict=True):
-        _kernels.rolling_worst(np.ascontiguousarray(column), task.window, found)
+        _kernels.rolling_worst(own(column), task.window, found)
     return worst.transpose(1, 0, 2)
 
 
@@ -95,7 +96,7 @@ def _age_weighted(task: Task) -> Figures:
     weights, levels = age_weights(task.window), np.array(task.levels)
     for c, column in enumerate(task.realised.T):
         var, es = (np.full(found.var.shape[:2], np.nan) for _ in range(2))
-        _kernels.aged(np.ascontiguousarray(column), task.window, weights, levels, var, es)
+        _kernels.aged(own(column), task.window, weights, levels, var, es)
         found.var[..., c], found.es[..., c] = var, es
     return found
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from xcoll import checks
+from xcoll._jit import own
 from xcoll.errors import EstimationError, ParameterError
 from xcoll.estimators.tail import _kernels, portfolio, shortfall
 from xcoll.estimators.tail.inputs import frames
@@ -131,16 +132,16 @@ def _every_loss(
     recursion: np.ndarray,
     weights: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
-    picks = np.ascontiguousarray(picks if picks.ndim == 3 else picks[None], np.int64)
-    held = np.zeros(len(sigma)) if weights is None else np.ascontiguousarray(weights, float)
+    picks = own(picks if picks.ndim == 3 else picks[None], np.int64)
+    held = np.zeros(len(sigma)) if weights is None else own(weights)
     least, travelled = np.empty((2, len(sigma), picks.shape[2]))
     account = np.empty((2, picks.shape[2]))
     _kernels.joint(
-        np.ascontiguousarray(score, float),
-        np.ascontiguousarray(low_score, float),
+        own(score),
+        own(low_score),
         picks,
-        np.ascontiguousarray(sigma, float),
-        np.ascontiguousarray(recursion),
+        own(sigma),
+        own(recursion),
         held,
         least,
         travelled,

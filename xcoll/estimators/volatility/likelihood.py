@@ -14,6 +14,7 @@ from scipy.signal import lfilter
 from scipy.special import digamma
 
 from xcoll import checks
+from xcoll._jit import own
 from xcoll.estimators.volatility import _arch, _kernels
 from xcoll.estimators.volatility._arch import STARTS
 
@@ -252,7 +253,7 @@ def maximise(
     if reason:
         nothing = np.full(len(names), np.nan), names, np.nan, False, False, reason
         return Maximum(*nothing, np.full(len(x) + 1, np.nan), x, model, errors, start)
-    x = np.ascontiguousarray(x, float)
+    x = own(x)
     mean, scale = x.mean(), x.std()
     y = (x - mean) / scale
     initial = np.nan if start == "sample" else STARTS[start](y, 0.0)
@@ -315,7 +316,7 @@ def refit(
     deviations has entered or left, it is searched for from a grid as well.  One that does not
     converge is left to arch, and where that does not either, the parameters before it stay.
     """
-    x = np.ascontiguousarray(x, float)
+    x = own(x)
     sample, kind = start == "sample", (model == "garch", errors == "t")
     points, values, converged, fresh = _kernels.refits(
         x, ends, window, sample, *kind, LOOSE, AFRESH

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from xcoll._jit import own
 from xcoll.errors import EstimationError
 from xcoll.estimators.series import checked
 from xcoll.estimators.volatility import _arch, likelihood
@@ -60,7 +61,7 @@ def fit_each(
     for column, asset in enumerate(frame.columns):
         known = np.flatnonzero(np.isfinite(values[:, column]))
         listing = slice(known[0], known[-1] + 1)
-        x = np.ascontiguousarray(values[listing, column])
+        x = own(values[listing, column])
         reason = _arch.unfit(x)
         if reason:
             raise EstimationError(f"{asset}: {reason}; {model.upper()} cannot be fitted")
