@@ -108,22 +108,19 @@ class Draws:
     Attributes
     ----------
     normals : path × horizon × asset.
-    uniforms : path × horizon, the common shock of a bar.
+    scale : path × horizon, what turns a normal vector into one of the t law: `√(ν / χ²_ν)`.
     """
 
     normals: np.ndarray
-    uniforms: np.ndarray
+    scale: np.ndarray
 
     @classmethod
-    def of(cls, rng: np.random.Generator, paths: int, bars: int, assets: int) -> "Draws":
-        """Draw them."""
-        return cls(rng.standard_normal((paths, bars, assets)), rng.random((paths, bars)))
-
-    def scale(self, nu: float) -> np.ndarray:
-        """What turns a normal vector into one of the t law: `√(ν / χ²_ν)`, path × horizon."""
-        if np.isinf(nu):
-            return np.ones_like(self.uniforms)
-        return np.sqrt(nu / chdtri(nu, 1.0 - self.uniforms))
+    def of(cls, rng: np.random.Generator, paths: int, bars: int, assets: int, nu: float) -> "Draws":
+        """Draw them; normal where ν is infinite."""
+        normals, uniforms = rng.standard_normal((paths, bars, assets)), rng.random((paths, bars))
+        normal = np.isinf(nu)
+        scale = np.ones((paths, bars)) if normal else np.sqrt(nu / chdtri(nu, 1.0 - uniforms))
+        return cls(normals, scale)
 
     def picks(
         self, path: Path, t: int, assets: np.ndarray, score: np.ndarray, edges: np.ndarray
@@ -135,10 +132,10 @@ class Draws:
         EstimationError : a correlation matrix that is not positive definite.
         """
         among = np.ix_(assets, assets)
-        found = np.empty((len(assets), *self.uniforms.T.shape), np.int64)
+        found = np.empty((len(assets), *self.scale.T.shape), np.int64)
         done = _kernels.copula_picks(
             own(self.normals[..., assets]),
-            self.scale(path.nu),
+            self.scale,
             own(path.matrices[t][among]),
             own(path.target[among]),
             path.a,

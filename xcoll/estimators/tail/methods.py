@@ -257,7 +257,8 @@ def _dcc_t(task: Task) -> Figures:
     found = task.blank(task.log_returns.shape[1] + (task.weights is not None))
     score, low = task.standardised(task.volatility)
     recursion = task.recursion.table(score.shape[1])
-    draws = Draws.of(task.generator, task.paths, task.bars, score.shape[1])
+    shape = task.paths, task.bars, score.shape[1]
+    draws = Draws.of(task.generator, *shape, task.dependence.nu)
     edges = task.dependence.edges(task.window)
     for t in task.dates:
         past = slice(t - task.window + 1, t + 1)
