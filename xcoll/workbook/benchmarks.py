@@ -17,7 +17,7 @@ from xcoll.workbook.run import Run
 
 __all__ = ["FOLDER", "NOTEBOOK", "TIMINGS", "publish", "read", "sentence", "start", "write"]
 
-FOLDER = "benchmarks"  # under reports/
+FOLDER = project.TIMINGS  # under reports/
 NOTEBOOK = "benchmarks/speed.ipynb"  # under notebooks/
 TITLE = "How fast is it, and against what?"
 TIMINGS = artifacts.Artifact(

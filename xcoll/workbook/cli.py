@@ -143,6 +143,8 @@ def _run(options: argparse.Namespace) -> int:
         raise ParameterError("--jobs and --timeout take whole numbers from 1 on")
     if not options.name or options.name.startswith(".") or Path(options.name).name != options.name:
         raise ParameterError(f"--name {options.name!r}: give the name of one folder, like base")
+    if options.name == project.TIMINGS:
+        raise ParameterError(f"--name {options.name}: that folder is make bench's; take another")
     here = project.find(reports=options.reports)
     settings, texts = _overrides(options, here.chain)
     wanted = plan.build(

@@ -8,9 +8,10 @@ from pathlib import Path
 from xcoll.errors import ParameterError
 from xcoll.workbook import chain
 
-__all__ = ["STEP_VARIABLE", "Project", "find"]
+__all__ = ["STEP_VARIABLE", "TIMINGS", "Project", "find"]
 
 STEP_VARIABLE = "XCOLL_STEP"  # tells a kernel which file describes its step
+TIMINGS = "benchmarks"  # the folder under reports/ that is no run
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ def ranking(table: pd.DataFrame) -> Figure:
     fell = rows.loc[rows["used"], "fall_ratio"].iloc[0]
     title = (
         f"{used} is used: {apart} of {len(rows)} methods score worse beyond chance, and after a "
-        f"fall it fails {fell:.1f} times as often"
+        f"fall it fails {fell:.1f} times as often as promised"
     )
     figure, (left, right) = style.figure(1, 2, height=1.2 + 0.27 * len(rows), title=title)
     y = np.arange(len(rows))
