@@ -188,6 +188,7 @@ def test_a_notebook_that_does_not_save_what_it_declares(project, capsys):
         (["-p", "9.factor=1"], "no notebook"),
         (["--until", "7"], "no notebook"),
         (["--name", "../x"], "one folder"),
+        (["--name", "benchmarks"], "make bench"),
         (["--jobs", "0"], "from 1 on"),
         (["-f", "none.yaml"], "no such file"),
     ],

@@ -82,7 +82,7 @@ def test_coverage_and_ranking():
     named(figure)
     assert words(figure) == (
         "fhs is used: 1 of 3 methods score worse beyond chance, and after a fall it fails 1.5 "
-        "times as often"
+        "times as often as promised"
     )
     assert [text.get_text().strip() for text in figure.axes[0].texts] == [
         "in 0 of 2 sets, p 0.01", "in 2 of 2 sets, p 0.60", "in 2 of 2 sets",
