@@ -178,3 +178,17 @@ def test_refusals(residuals):
     for row in ([1.0, np.nan, 0.0], [1.0, 2.0], pd.Series({"A0": 1.0, "A1": 1.0})):
         with pytest.raises(DataError, match="3 finite numbers, for A0, A1, A2"):
             now.update(row)
+
+
+def test_a_nudge_from_a_maximum_nearby_ends_at_the_maximum(residuals):
+    z = residuals[["A0", "A1", "A2"]].to_numpy()
+    before, after = (np.ascontiguousarray(part) for part in (z[:400], z[1:401]))
+    for errors in ("normal", "t"):
+        start = likelihood.maximise(before, likelihood.second_moment(before), errors)
+        target = likelihood.second_moment(after)
+        params, gain = likelihood.nudge(after, target, start.params)
+        found = likelihood.maximise(after, target, errors, None, start.params, 1e-9)
+        value = likelihood.evaluate(after, target, params)[0]
+        assert 0.0 < gain < 0.2
+        assert found.loglikelihood - value < 0.1 * gain
+        assert np.abs(params[:2] - found.params[:2]).max() < 2e-3

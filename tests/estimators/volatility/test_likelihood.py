@@ -36,7 +36,7 @@ def plain_value(y, point, start, errors):
 def evaluated(y, point, start, errors):
     score, information = np.empty(6), np.empty((6, 6))
     backcast = np.nan if start == "sample" else _arch.STARTS[start](y, 0.0)
-    value = _kernels.evaluate(y, point, backcast, errors == "t", True, score, information)
+    value = _kernels.evaluate(y, point, backcast, False, errors == "t", True, score, information)
     return value, score, information
 
 
@@ -67,8 +67,19 @@ def test_value_and_score_are_those_of_the_plain_twin(y, start, errors):
 def test_score_alone_is_the_same_score(y):
     value, score, _ = evaluated(y, POINT, "sample", "t")
     alone, untouched = np.empty(6), np.full((6, 6), 7.0)
-    assert _kernels.evaluate(y, POINT, np.nan, True, False, alone, untouched) == value
+    assert _kernels.evaluate(y, POINT, np.nan, False, True, False, alone, untouched) == value
     assert_allclose(alone, score, rtol=1e-12)
+
+
+def test_tied_weights_share_one_place(y):
+    point = np.array([0.02, 0.05, 0.08, 0.08, 0.84, 5.5])
+    _, apart, information = evaluated(y, point, "sample", "t")
+    score, tied = np.empty(6), np.empty((6, 6))
+    _kernels.evaluate(y, point, np.nan, True, True, True, score, tied)
+    both = np.eye(6)[[0, 1, 2, 4, 5]]
+    both[2, 3] = 1.0
+    assert_allclose(both @ score, both @ apart, rtol=1e-10)
+    assert_allclose(both @ tied @ both.T, both @ information @ both.T, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("tied", [True, False])

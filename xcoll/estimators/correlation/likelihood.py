@@ -19,7 +19,7 @@ from xcoll._jit import own
 from xcoll.errors import EstimationError
 from xcoll.estimators.correlation import _kernels
 
-__all__ = ["Maximum", "Pairs", "evaluate", "maximise", "second_moment"]
+__all__ = ["Maximum", "Pairs", "evaluate", "maximise", "nudge", "second_moment"]
 
 Pairs = tuple[np.ndarray, np.ndarray]  # positions of the first and of the second asset
 
@@ -138,15 +138,42 @@ def maximise(
     return other if other.converged and other.loglikelihood > found.loglikelihood else found
 
 
+def nudge(
+    z: np.ndarray, target: np.ndarray, params: np.ndarray, pairs: Pairs | None = None
+) -> tuple[np.ndarray, float]:
+    """One feasible Newton step from `params`, and the log-likelihood that it promises.
+
+    From a maximum of nearly the same sample that is all there is to do: what a step from a gain g
+    leaves is of the order of g^{3/2}.
+    """
+    C, c = _feasible(len(params))
+    x = _to_inner(params)
+    _, scores, hessian, _ = _inner(z, target, x, pairs)
+    move, gain = _step(scores.sum(axis=0), hessian, C, _room(C, c, x))
+    x = x + move
+    x[:2] = np.where(np.abs(x[:2]) < 1e-12, 0.0, x[:2])
+    return _from_inner(x), gain
+
+
+def _feasible(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """C x ≤ c: a and b not negative, a + b < 1, ln(ν − 2) between its ends."""
+    lower, upper = (math.log(nu - 2.0) for nu in NU)
+    C = np.array([[-1.0, 0, 0], [0, -1.0, 0], [1.0, 1.0, 0], [0, 0, 1.0], [0, 0, -1.0]])
+    C = C[: 3 if count == 2 else 5, :count]
+    return C, np.array([0.0, 0.0, MOST, upper, -lower])[: len(C)]
+
+
+def _room(C: np.ndarray, c: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """What a step may take of each constraint; ln(ν − 2) moves by one at most."""
+    room = c - C @ x
+    room[3:] = np.minimum(room[3:], 1.0)
+    return room
+
+
 def _climb(
     z: np.ndarray, target: np.ndarray, guess: np.ndarray, pairs: Pairs | None, tolerance: float
 ) -> Maximum:
-    lower, upper = (math.log(nu - 2.0) for nu in NU)
-    count = len(guess)
-    # C x ≤ c: a and b not negative, a + b < 1, ln(ν − 2) between its ends
-    C = np.array([[-1.0, 0, 0], [0, -1.0, 0], [1.0, 1.0, 0], [0, 0, 1.0], [0, 0, -1.0]])
-    C = C[: 3 if count == 2 else 5, :count]
-    c = np.array([0.0, 0.0, MOST, upper, -lower])[: len(C)]
+    C, c = _feasible(len(guess))
 
     def at(x: np.ndarray) -> tuple:
         return _inner(z, target, x, pairs)
@@ -157,11 +184,8 @@ def _climb(
         raise EstimationError(SINGULAR)
     while steps < STEPS:
         value, scores, hessian, _ = found
-        room = c - C @ x
-        if count == 3:
-            room[3:] = np.minimum(room[3:], 1.0)  # ln(ν − 2) by one at most
         score = scores.sum(axis=0)
-        move, gain = _step(score, hessian, C, room)
+        move, gain = _step(score, hessian, C, _room(C, c, x))
         if gain < tolerance:
             break
         length = 1.0
@@ -182,7 +206,7 @@ def _climb(
         message = f"SLSQP ({words}) after Newton stalled at step {steps}"
     params = _from_inner(x)
     value, scores, hessian, state = found
-    if count == 3:  # back from ln(ν − 2) to ν
+    if len(params) == 3:  # back from ln(ν − 2) to ν
         v = params[2] - 2.0
         hessian[2, 2] -= scores[:, 2].sum()
         scores[:, 2] /= v

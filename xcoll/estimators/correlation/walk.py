@@ -17,6 +17,7 @@ __all__ = ["Monitor", "Walk", "monitor", "walk_forward"]
 TOLERANCE = 1e-5  # of log-likelihood in a re-estimate: parameters within 0.5 % of a standard error
 FRESH = 25  # re-estimates after which one starts afresh too, for short samples have local maxima
 LOW = 0.7  # b under which they always do
+NUDGE = 0.01  # log-likelihood that one Newton step of a monitor may promise
 
 
 @dataclass(frozen=True)
@@ -191,9 +192,10 @@ class Monitor:
         """Take in one bar of standardised residuals.
 
         Without `refit` the recursion makes one step at fixed parameters and Q̄.  With it the
-        window moves by one bar, Q̄ is taken anew, and Newton goes on from the last parameters
-        over the whole window, afresh too where they end on a bound or with little memory.  Where
-        it does not converge the last parameters stay, and `converged` and `message` say so.
+        window moves by one bar, Q̄ is taken anew, and (a, b[, ν]) take one Newton step over the
+        whole window; where that promises more than `NUDGE` of log-likelihood, or ends on a bound
+        or with little memory, they are estimated as by `dcc.fit`.  Where that does not converge
+        the last parameters stay, and `converged` and `message` say so.
 
         Raises
         ------
@@ -267,17 +269,24 @@ def _estimated(moved: Monitor) -> Monitor:
     target = likelihood.second_moment(moved.sample)
     _, which = dcc.likelihood_of(moved.composite, len(moved.assets))
     guess = moved.params if len(moved.params) else None
-    found = _maximum(moved.sample, target, moved.errors, which, guess, fresh=False)
-    params = found.params if found.converged or guess is None else guess
-    state = found.state
-    if state is None or params is not found.params:
-        _, state = dcc.path_of(moved.sample, target, *params[:2])
+    params, gain = np.zeros(2), np.inf
+    if guess is not None:
+        params, gain = likelihood.nudge(moved.sample, target, guess, which)
+    inside = params[0] > 0.0 and params[1] >= LOW and params[:2].sum() < likelihood.MOST
+    if inside and gain < NUDGE:
+        converged, message = True, f"a Newton step, {gain:.1e} of log-likelihood"
+    else:
+        found = _maximum(moved.sample, target, moved.errors, which, guess, fresh=False)
+        params = found.params if found.converged or guess is None else guess
+        converged, message = found.converged, found.message
+    weights = params[1] ** np.arange(len(moved.sample))[::-1]  # S = Σ b^k (z z' − Q̄)
+    state = (weights[:, None] * moved.sample).T @ moved.sample - weights.sum() * target
     return replace(
         moved,
         params=params,
         matrix=dcc.correlation_of(target + params[0] * state),
-        converged=found.converged,
-        message=found.message,
+        converged=converged,
+        message=message,
         target=target,
         state=state,
     )

@@ -105,9 +105,11 @@ def likelihood(y, theta, backcast, student):
 
 
 @kernel
-def _products(rows, size, sums):
+def _products(rows, size, tied, sums):
     """Adds the products of five columns of `rows` with all six, and the five's own sums."""
     for i in range(5):
+        if tied and i == MINUS:
+            continue
         a, b, c, d, e, f, g = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for k in range(size):
             u = rows[k, i]
@@ -146,8 +148,10 @@ def _slopes(rows, size, sums):
 
 
 @kernel
-def evaluate(y, theta, backcast, student, full, score, information):
+def evaluate(y, theta, backcast, tied, student, full, score, information):
     """Log-likelihood at a point; fills its score and, if `full`, Fisher's information.
+
+    Where α⁺ and α⁻ are tied, the place of α⁺ holds the derivatives in both and that of α⁻ none.
 
     `backcast` is the ε² before the first bar; NaN takes the mean of ε² at μ, which moves with it.
     The derivatives of ln h are kept for a block of bars, and then their products are summed.
@@ -158,6 +162,8 @@ def evaluate(y, theta, backcast, student, full, score, information):
     p = 0.5 * (plus + minus) + beta
     h = omega + p * start
     d0, d1, d2, d3, d4 = p * slope, 1.0, 0.5 * start, 0.5 * start, start
+    if tied:
+        d2, d3 = start, 0.0
     rows = np.empty((BLOCK, 6))  # derivatives of ln h in the five, score of ln h
     sums = np.zeros((5, 7))
     direct, precision, squares, weighted = 0.0, 0.0, 0.0, 0.0
@@ -188,7 +194,7 @@ def evaluate(y, theta, backcast, student, full, score, information):
             rows[k, 0], rows[k, 1], rows[k, 2] = d0 * inverse, d1 * inverse, d2 * inverse
             rows[k, 3], rows[k, 4] = d3 * inverse, d4 * inverse
             rows[k, 5] = 0.5 * (w * z2 - 1.0)
-            up, down = (0.0, e2) if e < 0.0 else (e2, 0.0)
+            up, down = (0.0, e2) if e < 0.0 and not tied else (e2, 0.0)
             a = minus if e < 0.0 else plus
             d0 = beta * d0 - 2.0 * a * e
             d1 = 1.0 + beta * d1
@@ -197,7 +203,7 @@ def evaluate(y, theta, backcast, student, full, score, information):
             d4 = h + beta * d4
             h = omega + a * e2 + beta * h
         if full:
-            _products(rows, size, sums)
+            _products(rows, size, tied, sums)
         else:
             _slopes(rows, size, sums)
     log_h += math.log(product_h)
@@ -352,7 +358,7 @@ def _curvature(y, backcast, tied, student, point, rest, index, slope, matrix):
         if index[i] > 3:
             there[rest] -= step
         _natural(there, tied, theta)
-        evaluate(y, theta, backcast, student, False, score, information)
+        evaluate(y, theta, backcast, tied, student, False, score, information)
         for j in range(m):
             _column(index[j], rest, theta, there, tied, column)
             matrix[i, j] = (slope[j] - _dot(column, score)) / step
@@ -431,7 +437,7 @@ def climb(y, theta, backcast, tied, student, tolerance, target, near):
     columns, kept = np.empty((SIZE, SIZE)), np.empty(SIZE, np.int64)
     _coordinates(theta, tied, point)
     _natural(point, tied, theta)
-    value = evaluate(y, theta, backcast, student, True, score, information)
+    value = evaluate(y, theta, backcast, tied, student, True, score, information)
     damping, before, slow = 0.0, math.inf, 0
     slack = 1e-12 * len(y)  # rounding of the sum
     for step in range(CLIMBS):
@@ -468,7 +474,9 @@ def climb(y, theta, backcast, tied, student, tolerance, target, near):
             if _solve(matrix, fisher, damping, slope, direction) or not newton:
                 _moved(point, direction, index, rest, trial)
                 _natural(trial, tied, there)
-                found = evaluate(y, there, backcast, student, True, next_score, next_information)
+                found = evaluate(
+                    y, there, backcast, tied, student, True, next_score, next_information
+                )
                 if found >= value - slack:
                     moved = True
                     break
@@ -490,7 +498,7 @@ def measure(y, theta, backcast, tied, student, index, matrix):
     point, score, information = np.empty(7), np.empty(SIZE), np.empty((SIZE, SIZE))
     columns = np.empty((SIZE, SIZE))
     _coordinates(theta, tied, point)
-    evaluate(y, theta, backcast, student, False, score, information)
+    evaluate(y, theta, backcast, tied, student, False, score, information)
     rest, m = _free(theta, point, score, tied, student, columns, index)
     slope = np.empty(m)
     for i in range(m):
@@ -515,7 +523,7 @@ def follow(y, theta, backcast, tied, student, tolerance, rest, index, matrix):
     before, value = math.inf, -math.inf
     for _ in range(8):
         _natural(trial, tied, there)
-        found = evaluate(y, there, backcast, student, False, score, information)
+        found = evaluate(y, there, backcast, tied, student, False, score, information)
         now, count = _free(there, trial, score, tied, student, columns, moving)
         same = now == rest and count == m and found >= value
         for i in range(min(m, count)):
@@ -705,7 +713,7 @@ def warm_up() -> None:
     theta = np.empty(SIZE)
     search(x, 1.0, True, True, 1e-7, -math.inf, theta)
     climb(x, theta, 1.0, True, True, 1e-7, -math.inf, np.full(7, math.inf))
-    evaluate(x, theta, 1.0, True, True, np.empty(SIZE), np.empty((SIZE, SIZE)))
+    evaluate(x, theta, 1.0, True, True, True, np.empty(SIZE), np.empty((SIZE, SIZE)))
     points, _, _, _ = refits(x, np.array([70, 80]), 60, False, True, True, 1e-7, 20)
     filtered(x, theta, 1.0, np.empty(81))
     forecasts(x, np.array([70, 80]), 60, False, points, np.empty(80))
