@@ -416,7 +416,7 @@ def _futile(point, near, gap, decrement, step):
     """Whether a climb with `gap` to go to a known maximum at `near` will end under it or there."""
     if step > 3 and 5.0 * decrement < gap:
         return True
-    if gap > 1.0 or abs(decrement - gap) > 0.5 * gap + 5e-4:
+    if gap > 5.0 or abs(decrement - gap) > 0.3 * gap + 5e-4:
         return False
     for k in range(7):
         if k != 3 and abs(point[k] - near[k]) > (0.5 if 1 <= k <= 2 else 0.05):
