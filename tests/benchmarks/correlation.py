@@ -142,7 +142,7 @@ def dynamic_many(tiny: bool = False) -> Case:
 
 
 def _monitored(tiny: bool) -> tuple[np.ndarray, correlation.Monitor, str]:
-    window, assets = (400, 3) if tiny else (1000, 10)
+    window, assets = (400, 3) if tiny else (500, 10)
     returns = data.simulated(window + 1, assets)
     residuals = returns / returns.std()
     made = correlation.monitor(residuals.iloc[:-1], window)

@@ -16,8 +16,9 @@ ALL = [make for makes in CASES.values() for make in makes]
 @pytest.mark.parametrize("make", ALL, ids=lambda make: f"{make.__module__}.{make.__name__}")
 def test_case_and_installed_peers_agree(make):
     case = make(tiny=True)
-    assert any(peer.version for peer in case.peers), "no peer of this case is installed"
     case.check()
+    if not any(peer.version for peer in case.peers):
+        pytest.skip("every peer of this case comes with make peers")
 
 
 def constant(value, calls):

@@ -108,3 +108,19 @@ def test_stablecoins():
         assert row["es_trigger"] == row["es_raw"] == row["es"]
     assert table["scaled"].tolist() == [True, True, False]
     assert list(table.reset_index()[close_out.COLUMNS].columns) == close_out.COLUMNS
+
+
+def test_several_draws_are_averaged_and_say_what_they_leave_open():
+    returns, _ = market()
+    volatility, lows = returns * 0.0 + 0.03, returns.clip(upper=0.0) - 0.01
+    donor = excursion.Donor.of("A", returns, volatility, lows * (1 + (returns > 0)))
+    rng = np.random.default_rng(5)
+    draws = excursion.several(returns, volatility, lows.iloc[:0].reindex(lows.index), donor,
+                              "bridge", rng, draws=4)  # fmt: skip
+    together = by_horizon(returns, draws)
+    alone = [by_horizon(returns, draw)["es"] for draw in draws]
+    assert together["es"].to_numpy() == pytest.approx(np.mean(alone, axis=0))
+    error = np.std(alone, axis=0, ddof=1) / 2.0
+    assert together["error"].to_numpy() == pytest.approx(error)
+    assert (together["error"] > 0.0).all()
+    assert by_horizon(returns, draws[0])["error"].isna().all()

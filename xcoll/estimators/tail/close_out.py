@@ -21,7 +21,7 @@ __all__ = ["COLUMNS", "by_choice", "by_horizon", "of_stablecoins"]
 DAY = pd.Timedelta(days=1)
 COLUMNS = [
     "asset", "horizon", "confidence", "confidence_used", "method", "observations", "beyond",
-    "var", "es", "es_low", "es_high", "es_raw", "es_trigger", "matched_share", "scaled",
+    "var", "es", "es_low", "es_high", "es_raw", "es_trigger", "error", "matched_share", "scaled",
 ]  # fmt: skip
 
 
@@ -42,8 +42,7 @@ def by_horizon(
     ----------
     log_returns : time × asset; the assets that have rows.
     excursions : of these assets, at least; or several draws of them, over which every figure is
-        averaged.  One draw leaves a daily ES at 99 % uncertain by 0.5 to 1.1 points (standard
-        deviation over seeds, by asset), n draws by 1/√n of that.
+        averaged.
     shares : horizon ("1h") → share of the day's ES, used where the horizon is under a bar.
     multiples : horizon → ES after a fall over the unconditional ES.
     replications, block : of the bootstrap of the ES.
@@ -52,7 +51,8 @@ def by_horizon(
     -------
     Table of `COLUMNS`.  `es` counts matched excursions divided by their reach
     (`excursion.corrected`), `es_raw` as drawn; `matched_share` is the share of the losses from the
-    VaR up that end on a matched bar; `es_low`, `es_high` a 90 % interval.
+    VaR up that end on a matched bar; `es_low`, `es_high` a 90 % interval; `error` the standard
+    error of `es` for the lows that were drawn, NaN of one draw.
     """
     draws = [excursions] if isinstance(excursions, Excursions) else list(excursions)
     share = -(-checks.whole("replications", replications) // max(len(draws), 1))
@@ -62,10 +62,12 @@ def by_horizon(
     ]
     if not tables:
         raise ParameterError("excursions hold no draw; give one at least")
-    figures = [name for name in COLUMNS if tables[0][name].dtype == float]
+    figures = [name for name in tables[0] if tables[0][name].dtype == float]
     figures = [name for name in figures if not name.startswith("confidence")]
     mean = sum(table[figures] for table in tables) / len(tables)
-    return tables[0].assign(**mean)[COLUMNS]
+    drawn = pd.concat([table["es"] for table in tables], axis=1)
+    error = drawn.std(axis=1) / np.sqrt(len(tables))
+    return tables[0].assign(**mean, error=error)[COLUMNS]
 
 
 def _of_draw(
@@ -105,7 +107,7 @@ def _of_draw(
         figures = ["var", "es", "es_low", "es_high", "es_raw"]
         found[figures] *= shares[horizon] if scaled else 1.0
         rows.append(found.assign(es_trigger=found["es"] * multiples[horizon]))
-    return pd.concat(rows, ignore_index=True)[COLUMNS]
+    return pd.concat(rows, ignore_index=True)
 
 
 def by_choice(
@@ -158,6 +160,6 @@ def of_stablecoins(
                 beyond = shortfall.beyond(len(sample), used)
                 rows.append(
                     (asset, horizon, level, used, "depeg jumps", len(sample), beyond)
-                    + (var, es, low, high, es, es, 0.0, scaled)
+                    + (var, es, low, high, es, es, np.nan, 0.0, scaled)
                 )
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -34,6 +34,7 @@ __all__ = [
     "every_choice",
     "excursions",
     "log_low",
+    "several",
     "sources",
 ]
 
@@ -223,6 +224,21 @@ def every_choice(
     """`excursions` by each method that covers every bar: close, bridge, matched, donor."""
     inputs, stable = (log_returns, volatility, lows, donor), tuple(no_donor)
     return {m: excursions(*inputs, m, rng, stable) for m in ("close", "bridge", "matched", "donor")}
+
+
+def several(
+    log_returns: pd.DataFrame,
+    volatility: pd.DataFrame,
+    lows: pd.DataFrame,
+    donor: Donor,
+    method: str,
+    rng: np.random.Generator,
+    no_donor: Iterable[str] = (),
+    draws: int = 5,
+) -> list[Excursions]:
+    """So many draws of `excursions` by one method: what rests on drawn lows is their mean."""
+    inputs, stable = (log_returns, volatility, lows, donor, method, rng), tuple(no_donor)
+    return [excursions(*inputs, stable) for _ in range(checks.whole("draws", draws))]
 
 
 def sources(source: pd.DataFrame) -> pd.DataFrame:

@@ -59,6 +59,7 @@ CLOSE_OUT = {
     "es_high": "percent",
     "es_raw": "percent",
     "es_trigger": "percent",
+    "error": "percent2",
     "matched_share": "percent",
     "beyond": "significant",
     "confidence_used": "percent",
