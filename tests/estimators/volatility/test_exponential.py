@@ -13,16 +13,6 @@ from xcoll.errors import EstimationError, ParameterError
 from xcoll.estimators import volatility
 
 
-@pytest.fixture(scope="module")
-def frame():
-    """Two assets, the second listed 40 bars later and delisted 25 bars before the end."""
-    n = 360
-    returns = pd.DataFrame({"A": simulate(n, 1), "B": simulate(n, 2, nu=5)}, index=dates(n))
-    returns.loc[returns.index[:40], "B"] = np.nan
-    returns.loc[returns.index[-25:], "B"] = np.nan
-    return returns
-
-
 def test_ewma_is_the_riskmetrics_recursion(frame):
     ours = volatility.ewma(frame, decay=0.9, minimum=5)
     for asset in frame:

@@ -1,23 +1,12 @@
 """Fits of many assets in frames: each is `fit` of its column."""
 
-import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from tests.estimators.samples import dates
-from tests.estimators.volatility.plain import holed, simulate
+from tests.estimators.volatility.plain import holed
 from xcoll.errors import DataError, EstimationError, ParameterError
 from xcoll.estimators import volatility
-
-
-@pytest.fixture(scope="module")
-def frame():
-    """The second asset is listed 40 bars later and delisted 25 bars before the end."""
-    returns = pd.DataFrame({"A": simulate(360, 1), "B": simulate(360, 2, nu=5)}, dates(360))
-    returns.loc[returns.index[:40], "B"] = np.nan
-    returns.loc[returns.index[-25:], "B"] = np.nan
-    return returns
 
 
 @pytest.mark.parametrize(("model", "errors"), [("garch", "normal"), ("gjr", "t"), ("egarch", "t")])

@@ -13,16 +13,6 @@ from xcoll.estimators.volatility import _arch, _kernels, likelihood
 
 
 @pytest.fixture(scope="module")
-def frame():
-    """Two assets, the second listed 40 bars later and delisted 25 bars before the end."""
-    n = 360
-    returns = pd.DataFrame({"A": simulate(n, 1), "B": simulate(n, 2, nu=5)}, index=dates(n))
-    returns.loc[returns.index[:40], "B"] = np.nan
-    returns.loc[returns.index[-25:], "B"] = np.nan
-    return returns
-
-
-@pytest.fixture(scope="module")
 def walk(frame):
     return volatility.walk_forward(frame, window=200, refit_every=40, minimum=120, errors="normal")
 

@@ -137,20 +137,7 @@ def matrices(path: pd.DataFrame, assets: Sequence[str] | None = None) -> np.ndar
 
 def several(returns: pd.DataFrame) -> pd.DataFrame:
     """Returns of two assets or more, as `series.checked` wants them."""
-    frame = returns if _plain(returns) else checked(returns)
+    frame = checked(returns)
     if frame.shape[1] < 2:
         raise EstimationError(f"correlation needs two assets, the returns have {frame.shape[1]}")
     return frame
-
-
-def _plain(returns: pd.DataFrame) -> bool:
-    """Whether nothing can be wrong: the check asset by asset costs more than a correlation."""
-    return (
-        isinstance(returns, pd.DataFrame)
-        and returns.size > 0
-        and returns.columns.is_unique
-        and returns.index.is_monotonic_increasing
-        and returns.index.is_unique
-        and bool((returns.dtypes == np.float64).all())
-        and bool(np.isfinite(returns.to_numpy()).all())
-    )

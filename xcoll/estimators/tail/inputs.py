@@ -43,8 +43,7 @@ def frames(
     EstimationError : a hole or an infinity inside a history, a σ that is not above zero, a low
         above its bar's opening.
     """
-    # The house's check names what is wrong, a column at a time; most frames are clean at a glance.
-    returns = log_returns if _clean(log_returns) else series.checked(log_returns)
+    returns = series.checked(log_returns)
     if volatility is not None:
         volatility = _like(volatility, returns, "volatility")
     else:
@@ -59,20 +58,6 @@ def frames(
             where = f"at {frame.index[row]}; correct it or leave the asset out"
             raise EstimationError(f"{why.format(frame.columns[column])} {where}")
     return Frames(returns, volatility, low)
-
-
-def _clean(frame: pd.DataFrame) -> bool:
-    """Whether returns need no look at single columns."""
-    return (
-        isinstance(frame, pd.DataFrame)
-        and not frame.empty
-        and frame.columns.is_unique
-        and frame.index.is_unique
-        and frame.index.is_monotonic_increasing
-        and (frame.dtypes == np.float64).all()
-        and np.isfinite(frame.to_numpy()).any(axis=0).all()
-        and not len(_holes(frame.to_numpy()))
-    )
 
 
 def _holes(values: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ on.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -56,6 +57,8 @@ class Estimate:
     variance : ndarray
         h of each bar and, last, the forecast of the next: n + 1.
     """
+
+    engine: ClassVar[str] = "arch"
 
     params: np.ndarray
     names: list[str]

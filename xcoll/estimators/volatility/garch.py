@@ -172,7 +172,7 @@ def fit(
         model=model,
         errors=errors,
         start=start,
-        engine="xcoll" if isinstance(maximum, likelihood.Maximum) else "arch",
+        engine=maximum.engine,
         params=pd.Series(maximum.params, index=maximum.names, name=asset),
         loglikelihood=float(maximum.loglikelihood),
         volatility=pd.Series(sigma[1:], index=series.index, name=asset),

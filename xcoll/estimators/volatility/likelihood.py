@@ -8,6 +8,7 @@ climb does not converge the package arch is asked, and its answer says so.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 from scipy.signal import lfilter
@@ -18,7 +19,7 @@ from xcoll._jit import own
 from xcoll.estimators.volatility import _arch, _kernels
 from xcoll.estimators.volatility._arch import STARTS
 
-__all__ = ["FAST", "Maximum", "Refits", "contributions", "maximise", "refit", "unfit"]
+__all__ = ["FAST", "Maximum", "Refits", "contributions", "maximise", "refit"]
 
 BOUND = 1e-6  # a persistence nearer to one than this is the bound, not an estimate
 TIGHT, LOOSE = 1e-16, 1e-7  # log-likelihood that a fit and a refit may leave
@@ -41,7 +42,6 @@ POINTS = {
     ),
 }
 FAST = frozenset((model, errors) for model in POINTS for errors in ("normal", "t"))
-unfit = _arch.unfit
 
 
 def _to_point(params: np.ndarray, model: str) -> np.ndarray:
@@ -81,6 +81,8 @@ class Maximum:
     variance : ndarray
         h of each bar and, last, the forecast of the next: n + 1.
     """
+
+    engine: ClassVar[str] = "xcoll"
 
     params: np.ndarray
     names: list[str]
@@ -249,7 +251,7 @@ def maximise(
     `converged` is False and `message` says why; NaN where `x` cannot be fitted at all.
     """
     names = _arch.names(model, errors)
-    reason = unfit(x)
+    reason = _arch.unfit(x)
     if reason:
         nothing = np.full(len(names), np.nan), names, np.nan, False, False, reason
         return Maximum(*nothing, np.full(len(x) + 1, np.nan), x, model, errors, start)
@@ -327,7 +329,7 @@ def refit(
     for r in np.flatnonzero(~converged):
         end = ends[r]
         past = x[max(0, end - window) if window else 0 : end]
-        reason = unfit(past)
+        reason = _arch.unfit(past)
         points[r] = np.nan
         if reason:
             message[r] = reason

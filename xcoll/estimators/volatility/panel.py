@@ -8,7 +8,7 @@ import pandas as pd
 from xcoll._jit import own
 from xcoll.errors import EstimationError
 from xcoll.estimators.series import checked
-from xcoll.estimators.volatility import _arch, likelihood
+from xcoll.estimators.volatility import _arch
 from xcoll.estimators.volatility.garch import engine
 
 __all__ = ["Panel", "fit_each"]
@@ -70,9 +70,8 @@ def fit_each(
         volatility[listing, column] = sigma[1:]
         residuals[listing, column] = (x - found.params[0]) / sigma[:-1]
         params.append(found.params)
-        made_by = "xcoll" if isinstance(found, likelihood.Maximum) else "arch"
         record.append(
-            (made_by, found.converged, found.on_bound, found.loglikelihood, found.message)
+            (found.engine, found.converged, found.on_bound, found.loglikelihood, found.message)
         )
     labels = {"index": frame.index, "columns": frame.columns, "copy": False}
     said = ["engine", "converged", "on_bound", "loglikelihood", "message"]
