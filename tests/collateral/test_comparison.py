@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from xcoll.collateral import comparison, universe, venues
-from xcoll.collateral.haircuts import Governance
+from xcoll.collateral.governance import Governance
 from xcoll.errors import ParameterError
 
 DATA = Path(__file__).parents[2] / "data"

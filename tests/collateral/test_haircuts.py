@@ -11,7 +11,8 @@ from scipy.stats import norm
 
 from xcoll.collateral import haircuts
 from xcoll.collateral.facts import Basis, Contract
-from xcoll.collateral.haircuts import PARTS, Governance
+from xcoll.collateral.governance import Governance
+from xcoll.collateral.haircuts import PARTS
 from xcoll.errors import ParameterError
 
 FRACTIONS = st.lists(st.floats(0.0, 1.0), min_size=5, max_size=5)

@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xcoll.collateral import pairs, thresholds
+from xcoll.collateral import thresholds
 from xcoll.collateral.haircuts import PARTS
+from xcoll.collateral.thresholds import pairs
 from xcoll.estimators import tail, volatility
 
 
@@ -24,7 +25,7 @@ def history():
     before = close["BTC"].shift(1).fillna(100)
     low["BTC"] = np.minimum(close["BTC"], before) / reach
     high["BTC"] = np.maximum(close["BTC"], before) * reach
-    return pairs.History(close, low, high, volatility.ewma(np.log(close).diff()), "BTC", ["USD"])
+    return pairs.Bars(close, low, high, volatility.ewma(np.log(close).diff()), "BTC", ["USD"])
 
 
 def es(history, debt, seed=1):
@@ -47,9 +48,7 @@ def test_a_pegged_collateral_fears_the_rises_of_the_debt(history):
     steeper = np.log(history.high["BTC"] / history.close["BTC"].shift(1)).dropna()
     np.testing.assert_allclose(-rises.low.dropna(), steeper, atol=1e-12)
     # a debt whose highs reach further is the more dangerous one for a dollar
-    far = pairs.History(
-        history.close, history.low, history.high * 1.05, history.sigma, "BTC", ["USD"]
-    )
+    far = pairs.Bars(history.close, history.low, history.high * 1.05, history.sigma, "BTC", ["USD"])
     assert es(far, "BTC")["USD"] > es(history, "BTC")["USD"] + 0.02
     pd.testing.assert_series_equal(es(far, "BTC").drop("USD"), es(history, "BTC").drop("USD"))
 

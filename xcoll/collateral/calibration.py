@@ -19,6 +19,7 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.collateral import haircuts, liquidity, thresholds
+from xcoll.collateral.governance import Governance
 from xcoll.collateral.universe import Asset, Universe
 from xcoll.errors import ParameterError
 from xcoll.market.prices import bar_length
@@ -255,7 +256,7 @@ def bonuses(
     keeper_margin: float,
     gas_share: float,
     protocol_fee: float,
-    governance: haircuts.Governance,
+    governance: Governance,
 ) -> pd.Series:
     """`thresholds.keeper_bonus` by asset, rounded up to the tick."""
     smallest = {
@@ -272,7 +273,7 @@ def parameters(
     bonus: pd.Series,
     week: pd.Series,
     universe: Universe,
-    governance: haircuts.Governance,
+    governance: Governance,
 ) -> pd.DataFrame:
     """The consistent set by asset and horizon with its intervals, rounded to the tick.
 
@@ -324,7 +325,7 @@ def parameters(
 
 
 def by_horizon(
-    parts: pd.DataFrame, tails: pd.DataFrame, bonus: pd.Series, governance: haircuts.Governance
+    parts: pd.DataFrame, tails: pd.DataFrame, bonus: pd.Series, governance: Governance
 ) -> pd.DataFrame:
     """Thresholds of the keeper regime, by asset: after a fall counted, then on all bars alone."""
     LB = bonus.loc[parts.index.get_level_values("asset")].set_axis(parts.index)

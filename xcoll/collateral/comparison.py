@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-from xcoll.collateral.haircuts import Governance
+from xcoll.collateral.governance import Governance
 from xcoll.collateral.schema import Sourced
 from xcoll.collateral.universe import Universe
 from xcoll.collateral.venues import Venues

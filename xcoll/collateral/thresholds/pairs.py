@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from xcoll.collateral import thresholds
+from xcoll.collateral.thresholds.closure import threshold
 from xcoll.estimators import tail, volatility
 from xcoll.estimators.tail import excursion
 from xcoll.market.returns import log_returns
 
-__all__ = ["History", "debt_pairs", "market_parts", "ratio_shortfall"]
+__all__ = ["Bars", "debt_pairs", "market_parts", "ratio_shortfall"]
 
 
 @dataclass(frozen=True)
-class History:
+class Bars:
     """Prices as far as they are known.
 
     Attributes
@@ -55,7 +55,7 @@ class History:
 
 
 def ratio_shortfall(
-    history: History, debt: str, bars: int, confidence: float, rng: np.random.Generator
+    history: Bars, debt: str, bars: int, confidence: float, rng: np.random.Generator
 ) -> pd.Series:
     """ES over all bars of the close-out loss of each collateral in units of a debt, ``P_i / P_j``.
 
@@ -65,7 +65,7 @@ def ratio_shortfall(
 
     Parameters
     ----------
-    history : History
+    history : Bars
         Prices of the collaterals, the debt among them.
     debt : str
         Asset owed.
@@ -96,7 +96,7 @@ def ratio_shortfall(
 
 
 def market_parts(
-    history: History,
+    history: Bars,
     debts: Sequence[str],
     share: pd.Series,
     bars: int,
@@ -139,11 +139,11 @@ def debt_pairs(
     DataFrame
         collateral × debt with ``USD`` first, unrounded, highest first; NaN stays.
     """
-    found = {"USD": thresholds.threshold(dollar.loc[market.index], bonus)}
+    found = {"USD": threshold(dollar.loc[market.index], bonus)}
     for debt in market:
         part = market[debt].dropna()
         parts = other.loc[part.index]
         stale = 1.0 - (1.0 - parts["oracle"]) * (1.0 - other.loc[debt, "oracle"])
-        found[debt] = thresholds.threshold(parts.assign(market=part, oracle=stale), bonus)
+        found[debt] = threshold(parts.assign(market=part, oracle=stale), bonus)
     pairs = pd.DataFrame(found, index=market.index).rename_axis("asset")
     return pairs.sort_values("USD", ascending=False)
