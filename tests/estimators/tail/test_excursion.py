@@ -234,3 +234,18 @@ def test_bad_arguments():
     holed.iloc[50, 1] = np.nan
     with pytest.raises(EstimationError, match="A"):
         run(holed, volatility, low)
+
+
+def test_draws_put_side_by_side_come_apart_again():
+    index = pd.date_range("2022-01-01", periods=3, freq="D")
+    lows = [
+        pd.DataFrame({"A": [-0.1, -0.2, np.nan], "B~C": [0.0, -0.3, -0.4]}, index) * k
+        for k in (1, 2)
+    ]
+    source = pd.DataFrame({"A": ["own", "matched", None], "B~C": ["close"] * 3}, index)
+    draws = [excursion.Excursions(low, source) for low in lows]
+    found = excursion.apart(excursion.together(draws))
+    assert len(found) == 2
+    for low, draw in zip(found, draws, strict=True):
+        pd.testing.assert_frame_equal(low, excursion.corrected(draw))
+    assert found[1].loc[index[1], "A"] == pytest.approx(-0.4 / excursion.MATCHED_REACH)

@@ -285,6 +285,9 @@ def test_trigger_by_hand():
     calm = tail.trigger_conditional(losses, returns, volatility, 0.5, 2.0, volatility)
     share = 199.5 / 399  # σ of the first bar is unknown; a quarter of the rest follows a fall
     assert calm.multiplier == pytest.approx(3.0 / ((100 * 3 + (share * 399 - 100) * 1) / 199.5))
+    both = tail.triggers(losses, returns, volatility, 0.5).set_index("scale")["multiplier"]
+    assert both["forecast"] == calm.multiplier
+    assert both["long run"] == tail.trigger_conditional(losses, returns, volatility, 0.5).multiplier
     few = tail.trigger_conditional(losses, returns, volatility, 0.99)
     assert few.confidence == 0.975
     with pytest.raises(EstimationError, match="threshold"):

@@ -4,9 +4,9 @@
     long_run    over all bars that are known, whatever today's volatility
     stressed    over the worst year that is known
 
-All three are of a day.  `at_horizon` brings them to the horizon of a close-out: one under a day is
-the day's times a share measured on shorter bars, and liquidations begin in falls, so the larger of
-the loss over all bars and the loss after a fall counts.
+A horizon of whole bars is measured; one under a bar is the day's figure times a share measured on
+shorter bars elsewhere (`at_horizons`).  Liquidations begin in falls: the larger of the loss over
+all bars and the loss after a fall counts (`FALLS`).
 """
 
 from collections.abc import Callable, Mapping
@@ -26,13 +26,15 @@ from xcoll.market.returns import bars_in
 __all__ = [
     "FALLS",
     "Tail",
-    "at_horizon",
-    "day_losses",
+    "at_horizons",
     "figures",
     "forecast",
     "long_run",
+    "losses",
     "stressed",
 ]
+
+DAY = pd.Timedelta("1D")
 
 FALLS: dict[str, Callable[[float], float]] = {
     "larger": lambda multiple: max(multiple, 1.0),
@@ -81,29 +83,33 @@ def figures(losses: np.ndarray, of: Tail) -> np.ndarray:
     return found
 
 
-def day_losses(history: History, of: Tail) -> list[pd.DataFrame]:
-    """Losses over a day, one frame a draw of the lows; time × asset, stamped at the decision."""
-    return [
-        tail.realised_losses(history.log_returns, low, history.day, of.loss) for low in history.lows
-    ]
+def losses(history: History, of: Tail, bars: int) -> list[pd.DataFrame]:
+    """Losses over so many bars, one frame a draw of the lows; time × asset, stamped at decision."""
+    return [tail.realised_losses(history.log_returns, low, bars, of.loss) for low in history.lows]
 
 
-def long_run(history: History, of: Tail) -> pd.Series:
-    """Figure of the day's loss over all bars that are known, by asset; windows overlap."""
-    found = [figures(losses.to_numpy(), of) for losses in day_losses(history, of)]
+def long_run(history: History, of: Tail, bars: int | None = None) -> pd.Series:
+    """Figure of the loss over `bars` (a day's) in all bars that are known, by asset.
+
+    Horizons of several bars overlap.
+    """
+    bars = history.day if bars is None else bars
+    found = [figures(lost.to_numpy(), of) for lost in losses(history, of, bars)]
     return pd.Series(np.mean(found, axis=0), history.assets, name="long_run").rename_axis("asset")
 
 
-def stressed(history: History, of: Tail, span: str = "365D", every: str = "7D") -> pd.Series:
-    """Largest figure of the day's loss over any `span` that is known, by asset.
+def stressed(
+    history: History, of: Tail, bars: int | None = None, span: str = "365D", every: str = "28D"
+) -> pd.Series:
+    """Largest figure of the loss over `bars` (a day's) in any `span` that is known, by asset.
 
     The stressed observations of EMIR RTS 153/2013, article 28(1)(b), are those of that span; ends
     of spans lie `every` apart.  A history shorter than the span is one span.
     """
     length, step = bars_in(span, history.bar), bars_in(every, history.bar)
     found = []
-    for losses in day_losses(history, of):
-        values = losses.to_numpy()
+    for lost in losses(history, of, history.day if bars is None else bars):
+        values = lost.to_numpy()
         ends = range(len(values), min(length, len(values)) - 1, -step)
         spans = [figures(values[max(end - length, 0) : end], of) for end in ends]
         found.append(np.fmax.reduce(spans))
@@ -115,11 +121,12 @@ def forecast(
     of: Tail,
     method: str = "fhs",
     window: str = "400D",
+    bars: int | None = None,
     *,
     dependence: tail.Dependence | None = None,
     rng: np.random.Generator | None = None,
 ) -> pd.Series:
-    """Figure of the next day's loss that a method of `tail.METHODS` forecasts at the last bar.
+    """Figure of the loss over the next `bars` (a day's) by a method of `tail.METHODS`.
 
     Parameters
     ----------
@@ -131,8 +138,10 @@ def forecast(
         One of `tail.METHODS`.
     window : str
         Longest look-back, a duration.
+    bars : int, optional
+        Horizon; a day's where not given.
     dependence, rng
-        As `tail.walk_forward` asks for them: a day of several bars is drawn at random.
+        As `tail.walk_forward` asks for them: several bars are drawn at random.
 
     Returns
     -------
@@ -145,21 +154,22 @@ def forecast(
         No asset has two bars with a forecast volatility.
     """
     checks.one_of("method", method, tail.METHODS)
+    ahead = history.day if bars is None else checks.whole("bars", bars)
     trading = history.trading
     scored = history.volatility[trading].shift(1).notna() & history.log_returns[trading].notna()
-    bars = scored.sum().clip(upper=bars_in(window, history.bar)) - (history.day - 1)
-    if not (bars >= 2).any():
+    known = scored.sum().clip(upper=bars_in(window, history.bar)) - (ahead - 1)
+    if not (known >= 2).any():
         raise EstimationError(
             "no asset has two bars with a forecast volatility; lengthen the history"
         )
     found = pd.Series(np.nan, history.assets, name="forecast").rename_axis("asset")
-    for length in bars[bars >= 2].unique():
-        group = bars.index[bars == length].tolist()
+    for length in known[known >= 2].unique():
+        group = known.index[known == length].tolist()
         found[group] = np.mean(
             [
                 _filtered(history, low, of, length, group)
-                if method == "fhs" and history.day == 1
-                else _walked(history, low, of, length, group, method, dependence, rng)
+                if method == "fhs" and ahead == 1
+                else _walked(history, low, of, length, ahead, group, method, dependence, rng)
                 for low in history.lows
             ],
             axis=0,
@@ -182,12 +192,13 @@ def _walked(
     low: pd.DataFrame,
     of: Tail,
     window: int,
+    bars: int,
     group: list[str],
     method: str,
     dependence: tail.Dependence | None,
     rng: np.random.Generator | None,
 ) -> np.ndarray:
-    rows = history.log_returns.index[-(window + history.day) :]
+    rows = history.log_returns.index[-(window + bars) :]
     moved = {"volatility": history.volatility, "low": low}
     frames = {name: frame.loc[rows, group] for name, frame in moved.items()}
     if dependence is not None:
@@ -195,36 +206,38 @@ def _walked(
         kept = vars(dependence) | {"correlation": path}
         frames["dependence"] = tail.Dependence(**kept)
     made = tail.walk_forward(
-        history.log_returns.loc[rows, group], window, of.confidence, history.day, method, of.loss,
+        history.log_returns.loc[rows, group], window, of.confidence, bars, method, of.loss,
         rng=rng, **frames,
     )  # fmt: skip
     last = made[made["time"] == rows[-1]].set_index("asset")[of.measure]
     return last.reindex(group).to_numpy()
 
 
-def at_horizon(
-    day: pd.Series,
-    shares: Mapping[str, float],
-    multiples: Mapping[str, float],
-    falls: str = "larger",
+def at_horizons(
+    estimate: Callable[[int], pd.Series], bar: pd.Timedelta, shares: Mapping[str, float]
 ) -> pd.DataFrame:
-    """The market part at each horizon: ``share(h) · day · multiple(h)``, not above 1.
+    """A figure at each horizon: measured where the horizon has whole bars, else a share of a day's.
 
     Parameters
     ----------
-    day : Series
-        By asset, of a day.
+    estimate : callable
+        Bars → figure by asset.
+    bar : Timedelta
+        Length of a bar.
     shares : mapping
-        Horizon → the loss over it as a share of a day's; 1 for the day itself.
-    multiples : mapping
-        Horizon → the loss after a fall as a multiple of the loss over all bars.
-    falls : {"larger", "all bars", "after a fall"}
-        Which of the two losses counts.
+        Horizon → the loss over it as a share of a day's, 1 for the day itself.
 
     Returns
     -------
     DataFrame
         asset × horizon.
     """
-    rule = FALLS[checks.one_of("falls", falls, FALLS)]
-    return pd.DataFrame({h: (shares[h] * rule(multiples[h]) * day).clip(upper=1.0) for h in shares})
+    day = estimate(bars_in("1D", bar))
+    return pd.DataFrame(
+        {
+            horizon: share * day
+            if pd.Timedelta(horizon) < bar or pd.Timedelta(horizon) == DAY
+            else estimate(bars_in(horizon, bar))
+            for horizon, share in shares.items()
+        }
+    )

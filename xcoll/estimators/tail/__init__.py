@@ -21,6 +21,7 @@ from xcoll.estimators.tail.shortfall import (
     reliable_confidence,
     table,
     trigger_conditional,
+    triggers,
 )
 from xcoll.estimators.tail.simulation import (
     Recursion,
@@ -55,5 +56,6 @@ __all__ = [
     "table",
     "today",
     "trigger_conditional",
+    "triggers",
     "walk_forward",
 ]

@@ -29,6 +29,7 @@ __all__ = [
     "METHODS",
     "Donor",
     "Excursions",
+    "apart",
     "bridge_minimum",
     "corrected",
     "every_choice",
@@ -36,6 +37,7 @@ __all__ = [
     "log_low",
     "several",
     "sources",
+    "together",
 ]
 
 # Share of the true 99 % ES that the matched draw reaches: hourly spot bars of ten assets, April
@@ -239,6 +241,22 @@ def several(
     """So many draws of `excursions` by one method: what rests on drawn lows is their mean."""
     inputs, stable = (log_returns, volatility, lows, donor, method, rng), tuple(no_donor)
     return [excursions(*inputs, stable) for _ in range(checks.whole("draws", draws))]
+
+
+def together(draws: Iterable[Excursions]) -> pd.DataFrame:
+    """Corrected log excursions of several draws as one wide frame, columns ``asset~draw``."""
+    frames = [corrected(draw).add_suffix(f"~{number}") for number, draw in enumerate(draws)]
+    return pd.concat(frames, axis=1)
+
+
+def apart(wide: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
+    """The draws that `together` put side by side, each time × asset."""
+    names = wide.columns.str.rpartition("~")
+    draw = names.get_level_values(2)
+    return tuple(
+        wide.loc[:, draw == number].set_axis(names.get_level_values(0)[draw == number], axis=1)
+        for number in draw.unique()
+    )
 
 
 def sources(source: pd.DataFrame) -> pd.DataFrame:

@@ -31,6 +31,7 @@ __all__ = [
     "reliable_confidence",
     "table",
     "trigger_conditional",
+    "triggers",
     "worst",
 ]
 
@@ -246,6 +247,25 @@ def trigger_conditional(
         bars=bars,
         dates=int(after.any(axis=1).sum()),
         beyond=conditional.beyond,
+    )
+
+
+def triggers(
+    losses: pd.DataFrame,
+    log_returns: pd.DataFrame,
+    volatility: pd.DataFrame,
+    confidence: float = 0.99,
+    threshold: float = 2.0,
+) -> pd.DataFrame:
+    """`trigger_conditional` in units of the long-run σ and of the forecast σ, one row each.
+
+    The first says how much more is lost after a fall than the long run promises, the second how
+    much more than a forecast does that has seen the fall.  Columns scale, then those of `Trigger`.
+    """
+    given = (losses, log_returns, volatility, confidence, threshold)
+    scales = {"long run": None, "forecast": volatility}
+    return pd.DataFrame(
+        [{"scale": name, **vars(trigger_conditional(*given, s))} for name, s in scales.items()]
     )
 
 

@@ -79,7 +79,8 @@ def simulate(
     ----------
     score, low_score : bars × assets, `r_t / σ_{t-1}` and `x_t / σ_{t-1}` of the same bars.
     sigma : σ of the first simulated bar, one an asset.
-    draws : paths × horizon, rows of `score`: a drawn bar brings all its assets and their lows.
+    draws : paths × horizon, rows of `score`: a drawn bar brings all its assets and their lows; or
+        paths × horizon × assets, where each asset has rows of its own.
     recursion : how σ answers to the drawn returns.
 
     Returns
@@ -87,12 +88,14 @@ def simulate(
     (log_returns, low) : each paths × horizon × assets; low is the log low over the last close.
     """
     variance = np.broadcast_to(np.asarray(sigma, float) ** 2, (len(draws), score.shape[1]))
-    returns = np.empty((*draws.shape, score.shape[1]))
+    returns = np.empty((*draws.shape[:2], score.shape[1]))
     lows = np.empty_like(returns)
+    columns = np.arange(score.shape[1])
     for s in range(draws.shape[1]):
         scale = np.sqrt(variance)
-        returns[:, s] = score[draws[:, s]] * scale
-        lows[:, s] = low_score[draws[:, s]] * scale
+        rows = draws[:, s] if draws.ndim == 3 else draws[:, s, None]
+        returns[:, s] = score[rows, columns] * scale
+        lows[:, s] = low_score[rows, columns] * scale
         variance = recursion.step(variance, returns[:, s])
     return returns, lows
 

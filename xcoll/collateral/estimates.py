@@ -1,0 +1,167 @@
+"""What prices say at one date: everything of a calibration that is estimated and not looked up.
+
+`at` looks at the whole of its history, so that a date is a cut of it (`History.until`); `walk` is
+`at` for many dates.
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pandas as pd
+
+from xcoll import checks
+from xcoll.collateral.haircuts import market
+from xcoll.collateral.haircuts.market import figures, losses
+from xcoll.collateral.haircuts.pegged import pegged
+from xcoll.collateral.history import History
+from xcoll.collateral.liquidity import HORIZONS
+from xcoll.collateral.policy import Policy
+from xcoll.collateral.universe import Universe
+from xcoll.errors import EstimationError
+from xcoll.estimators.tail import Recursion, drawn_losses
+from xcoll.market.returns import bars_in
+
+__all__ = ["PATHS", "at", "excursion_quantile", "walk"]
+
+PATHS = 2000  # joint paths a date
+BAD_DAY = 0.95  # quantile of the forecast volatility that a sale on a bad day meets
+
+
+def at(
+    history: History,
+    universe: Universe,
+    policy: Policy,
+    multiples: pd.DataFrame,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """The losses that a calibration at the last bar of `history` rests on.
+
+    Parameters
+    ----------
+    history : History
+        What is known; assets that do not trade at the last bar are left out.
+    universe : Universe
+        Says which assets have a peg and how losses scale inside a day.
+    policy : Policy
+        Which figure, by which method, over which periods.
+    multiples : DataFrame
+        Index horizon, columns forecast and long_run: the loss after a fall over the loss on all
+        bars.  A fall does not set a peg off: pegged assets take none.
+    rng : Generator
+        Source of the joint paths.
+
+    Returns
+    -------
+    DataFrame, index asset and horizon
+        forecast, long_run, stressed: the market's loss over the horizon by the method at today's
+        volatility, over all bars and over the worst year; scaled: from a day, the horizon being
+        under a bar; week: excursion over the closure period that a share of `closure_probability`
+        exceeds, the larger of simulated and past; bad_day: volatility of a bad day; bars:
+        returns known; beyond: losses of the look-back beyond the level.
+    """
+    known = history.of(history.trading)
+    moving = known.of([asset for asset in known.assets if asset not in universe.stablecoins])
+    shares = {horizon: universe.intraday.share(horizon) for horizon in HORIZONS}
+    of, method = policy.tail, (policy.method, policy.window)
+    estimates: dict[str, Callable[[int], pd.Series]] = {
+        "forecast": lambda bars: market.forecast(moving, of, *method, bars, rng=rng),
+        "long_run": lambda bars: market.long_run(moving, of, bars),
+        "stressed": lambda bars: market.stressed(moving, of, bars),
+    }
+    falls = multiples.map(market.FALLS[policy.falls]).assign(stressed=lambda f: f["long_run"])
+    table = pd.DataFrame(
+        {
+            name: _tall(market.at_horizons(rule, known.bar, shares) * falls[name])
+            for name, rule in estimates.items()
+        }
+    ).clip(upper=1.0)
+    still = [asset for asset in known.assets if asset in universe.stablecoins]
+    if still:
+        jump = _tall(pegged(known.of(still), universe, of, HORIZONS))
+        table = pd.concat([table, pd.DataFrame(dict.fromkeys(estimates, jump))])
+    assets = table.index.get_level_values("asset")
+    bars = known.log_returns.notna().sum()
+    look = bars.clip(upper=bars_in(policy.window, known.bar))
+    alone = pd.DataFrame(
+        {
+            "week": excursion_quantile(known, policy, rng),
+            "bad_day": known.volatility.quantile(BAD_DAY) * known.day**0.5,
+            "bars": bars,
+            "beyond": look * (1.0 - of.confidence),
+        }
+    )
+    under = pd.Series({h: pd.Timedelta(h) < known.bar for h in HORIZONS})
+    scaled = under[table.index.get_level_values("horizon")].to_numpy()
+    return table.assign(scaled=scaled, **alone.loc[assets].set_axis(table.index))
+
+
+def _tall(frame: pd.DataFrame) -> pd.Series:
+    index = pd.MultiIndex.from_product([frame.index, frame.columns], names=["asset", "horizon"])
+    return pd.Series(frame.to_numpy().ravel(), index)
+
+
+def excursion_quantile(
+    history: History, policy: Policy, rng: np.random.Generator, paths: int = PATHS
+) -> pd.Series:
+    """Adverse excursion over the closure period that so many borrowers exceed, by asset.
+
+    The larger of what joint filtered paths from today's volatility say and what all periods of the
+    past say, so that a calm month does not raise the LTV.  Assets are drawn together over the bars
+    that they share: those listed later with all others, over their own shorter past.
+
+    Raises
+    ------
+    EstimationError
+        An asset without a volatility at the last bar, or without a period in the past.
+    """
+    bars = bars_in(policy.closure_period, history.bar)
+    wanted = market.Tail(1.0 - policy.closure_probability, "var", "close_out")
+    past = np.mean([figures(lost.to_numpy(), wanted) for lost in losses(history, wanted, bars)], 0)
+    sigma = history.volatility.to_numpy()
+    if not np.isfinite(sigma[-1]).all() or not np.isfinite(past).all():
+        missing = np.array(history.assets)[~(np.isfinite(sigma[-1]) & np.isfinite(past))]
+        raise EstimationError(
+            f"{', '.join(missing)} has no volatility today, or fewer bars than "
+            f"{policy.closure_period}; give it the short-history procedure of new_assets"
+        )
+    score = history.log_returns.to_numpy()[1:] / sigma[:-1]
+    lows = [low.to_numpy()[1:] / sigma[:-1] for low in history.lows]
+    starts = np.isfinite(score).argmax(axis=0)
+    recursion, ahead = Recursion.ewma(), np.empty(len(history.assets))
+    for start in np.unique(starts):
+        # every draw of the lows stands for one more stretch of the same bars
+        among, group = np.flatnonzero(starts <= start), np.flatnonzero(starts == start)
+        rows = np.tile(score[start:, among], (len(lows), 1))
+        low = np.concatenate([x[start:, among] for x in lows])
+        picks = rng.integers(0, len(rows), (bars, checks.whole("paths", paths)))
+        table = recursion.table(len(among))
+        drawn = drawn_losses(rows.T, low.T, picks, sigma[-1, among], table, "close_out")
+        ahead[group] = figures(drawn.T, wanted)[np.searchsorted(among, group)]
+    return pd.Series(np.maximum(past, ahead), history.assets, name="week").clip(lower=0.0)
+
+
+def walk(
+    history: History,
+    dates: Iterable[pd.Timestamp],
+    universe: Universe,
+    policy: Policy,
+    multiples: pd.DataFrame,
+    rng: np.random.Generator,
+    minimum: str = "180D",
+) -> pd.DataFrame:
+    """`at` at each of `dates`, on what was known at its close; index time, asset and horizon.
+
+    An asset joins when it has `minimum` behind it; before that the short-history procedure is the
+    one to ask.  The share of a day, the multiple after a fall and the facts of the universe are of
+    today throughout: they are structure, measured once.
+    """
+    least = bars_in(minimum, history.bar)
+    found = {}
+    for time in dates:
+        known = history.until(time)
+        ready = known.log_returns.notna().sum() >= least
+        known = known.of([asset for asset in known.trading if ready[asset]])
+        found[time] = at(known, universe, policy, multiples, rng)
+    if not found:
+        raise EstimationError("no date to calibrate at; give one at least")
+    return pd.concat(found, names=["time"])
