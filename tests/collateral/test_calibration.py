@@ -1,64 +1,40 @@
-from pathlib import Path
+"""From estimates and facts to one consistent set, at one date and along a path."""
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
-from xcoll.collateral import calibration, haircuts, liquidity, thresholds, universe
-from xcoll.collateral.governance import Governance
+from tests.collateral.world import ADDONS, MULTIPLES, UNIVERSE, history
+from xcoll.collateral import calibration, estimates, haircuts, liquidity, recalibration, thresholds
+from xcoll.collateral.haircuts.market import Tail
+from xcoll.collateral.policy import Policy
 from xcoll.errors import ParameterError
 
-DATA = Path(__file__).parents[2] / "data"
-UNIVERSE = universe.parse(yaml.safe_load((DATA / "universe.yaml").read_text(encoding="utf-8")))
+POLICY = Policy(tail=Tail(0.95), window="200D")
 PLEDGED = calibration.pledged(UNIVERSE)
-RULES = Governance(tick=0.005)
+BASIS = calibration.basis_losses(UNIVERSE, 0.95, np.random.default_rng(3))
+COLUMNS = ["haircut", "threshold", "threshold_venue", "ltv"]
 
 
 @pytest.fixture(scope="module")
-def sigma():
-    index = pd.date_range("2022-01-01", periods=100, freq="D")
-    rng = np.random.default_rng(3)
-    values = rng.uniform(0.03, 0.06, (100, len(UNIVERSE.priced)))
-    return pd.DataFrame(values, index, UNIVERSE.priced)
+def walked():
+    known = history(bars=420, start="2022-12-01")
+    dates = known.log_returns.index[[300, 360, 419]]
+    rng = np.random.default_rng(5)
+    return estimates.walk(known, dates, UNIVERSE, POLICY, MULTIPLES, rng)
+
+
+def made(walked, policy=POLICY):
+    return calibration.calibrate(walked, UNIVERSE, ADDONS, policy, BASIS)
 
 
 @pytest.fixture(scope="module")
-def plan(sigma):
-    return calibration.close_outs(UNIVERSE, sigma, 5e6, 0.1, "1h")
+def study(walked):
+    return made(walked)
 
 
-@pytest.fixture(scope="module")
-def other(plan):
-    return calibration.other_parts(UNIVERSE, plan["impact"], 0.99, np.random.default_rng(1))
-
-
-@pytest.fixture(scope="module")
-def close_out():
-    rows = []
-    for k, asset in enumerate(UNIVERSE.collateral):
-        for horizon in liquidity.HORIZONS:
-            es = (0.1 + 0.01 * k) * UNIVERSE.intraday.share(horizon)
-            rows.append((asset, horizon, 0.99, es, 1.5 * es, 0.8 * es, 1.3 * es, horizon != "24h"))
-    names = ["asset", "horizon", "confidence", "es", "es_trigger", "es_low", "es_high", "scaled"]
-    return pd.DataFrame(rows, columns=names)
-
-
-@pytest.fixture(scope="module")
-def tails(close_out):
-    return calibration.tails(close_out, UNIVERSE, 0.99)
-
-
-@pytest.fixture(scope="module")
-def parts(tails, other):
-    return calibration.all_parts(tails, other, "larger")
-
-
-def set_of(parts, tails, plan, floor=0.0, week=0.2):
-    bonus = calibration.bonuses(plan["impact"], 0.01, 0.001, 0.1, RULES)
-    floors = pd.Series(floor, index=parts.index)
-    weekly = pd.Series(week, index=UNIVERSE.collateral)
-    return calibration.parameters(parts, tails, floors, bonus, weekly, UNIVERSE, RULES)
+def bad_day(value=0.08):
+    return pd.Series(value, PLEDGED.index)
 
 
 def test_a_derived_token_follows_its_underlying():
@@ -67,7 +43,8 @@ def test_a_derived_token_follows_its_underlying():
     assert "LUNA" not in PLEDGED
 
 
-def test_close_outs_add_their_parts_and_cap_the_position(plan):
+def test_close_outs_add_their_parts_and_cut_the_position():
+    plan = calibration.close_outs(UNIVERSE, bad_day(), POLICY, pd.Timestamp("2023-12-31"))
     hours = plan["oracle"] + plan["queue"] + plan["finality"]
     np.testing.assert_allclose(hours, plan["total"])
     # ETH: one heartbeat of 1 h, 5M at a tenth of 612M a day, two epochs of 384 s
@@ -77,120 +54,176 @@ def test_close_outs_add_their_parts_and_cap_the_position(plan):
     assert eth["impact"] == pytest.approx(0.0042)  # the quote of 10M, at half the depth
     assert plan.loc["ALGO", "position_usd"] < 5e6
     assert plan.loc["ALGO", "total"] == pytest.approx(24)
-    assert (plan["total"] <= 24 + 1e-6).all()
-    assert plan.loc["USDC", "reserve"] == pytest.approx(0.005 * 5e6)
-    assert np.isnan(plan.loc["ETH", "reserve"])
+    assert plan.loc["wstETH", "redemption"] == pytest.approx(5 * 24)
+    assert plan.loc["ETH", "redemption"] == 0.0
 
 
-def test_a_long_heartbeat_is_cut_at_the_longest_wait(sigma):
-    assert UNIVERSE.assets["BNB"].oracle.heartbeat == "24h"
-    waits = calibration.close_outs(UNIVERSE, sigma, 5e6, 0.1, "30min")["oracle"]
-    assert waits["BNB"] == 0.5
-    with pytest.raises(ParameterError, match="oracle wait is '1'"):
-        calibration.close_outs(UNIVERSE, sigma, 5e6, 0.1, "1")
+def test_the_market_of_a_day_is_that_of_the_day():
+    then = calibration.close_outs(UNIVERSE, bad_day(), POLICY, pd.Timestamp("2021-05-19"))
+    now = calibration.close_outs(UNIVERSE, bad_day(), POLICY, pd.Timestamp("2023-12-31"))
+    assert then["assumed"].all()  # nothing was measured before 2022
+    assert not now.loc["BTC", "assumed"]
+    assert then.loc["BTC", "queue"] == pytest.approx(now.loc["BTC", "queue"] * 1329 / 2663)
+    assert then.loc["BNB", "impact"] < now.loc["BNB", "impact"]
 
 
-def test_parts_come_from_the_facts(other):
-    assert other.loc["ETH", "oracle"] == 0.005
-    assert other.loc["ETH", ["basis", "contract"]].tolist() == [0.0, 0.0]
-    assert other.loc["wstETH", "basis"] > 0.02
-    assert other.loc["wstETH", "contract"] == pytest.approx(0.0125)
-    assert (other["market"] == 0.0).all()
-    haircuts.check_parts(other)
+def test_the_policy_moves_time_and_cost():
+    day = pd.Timestamp("2023-12-31")
+    base = calibration.close_outs(UNIVERSE, bad_day(), POLICY, day)
+    quick = Policy(oracle_wait="30min")
+    assert calibration.close_outs(UNIVERSE, bad_day(), quick, day).loc["BNB", "oracle"] == 0.5
+    deep = Policy(depth=2.0)
+    assert (
+        calibration.close_outs(UNIVERSE, bad_day(), deep, day)["impact"] <= base["impact"]
+    ).all()
+    fixed = Policy(horizon="24h")
+    assert (calibration.close_outs(UNIVERSE, bad_day(), fixed, day)["horizon"] == "24h").all()
 
 
-def test_tails_lend_the_underlyings_loss(tails, parts):
-    pd.testing.assert_series_equal(tails.loc["wstETH", "es"], tails.loc["ETH", "es"])
-    assert (parts["market"] == tails["es_trigger"]).all()
+def test_parts_come_from_the_facts(study):
+    parts = study.on().parts.droplevel("time").xs("24h", level="horizon")
+    assert parts.loc["ETH", "oracle"] == 0.005
+    assert parts.loc["ETH", ["basis", "contract"]].tolist() == [0.0, 0.0]
+    assert parts.loc["wstETH", "basis"] == BASIS["wstETH"] > 0.02
+    assert parts.loc["wstETH", "contract"] == pytest.approx(0.0150)  # a year younger than its facts
+    haircuts.check_parts(study.parts)
 
 
-def test_the_market_part_is_the_larger_loss_and_survives_a_missing_one(tails, other):
-    calm = tails.assign(es_trigger=0.5 * tails["es"])
-    assert calibration.all_parts(calm, other, "larger")["market"].equals(tails["es"])
-    missing = tails.assign(es_trigger=np.nan)
-    assert calibration.all_parts(missing, other, "larger")["market"].equals(tails["es"])
-    with pytest.raises(ParameterError, match="choose one of 'larger'"):
-        calibration.all_parts(tails, other, "largest")
+def test_a_derived_token_has_the_market_of_its_underlying(walked, study):
+    now = study.on().parts.droplevel("time")["market"]
+    assert now.xs("wstETH").tolist() == now.xs("ETH").tolist()
+    expected = walked.xs((study.now, "ETH"), level=("time", "asset"))["forecast"]
+    assert now.xs("ETH").tolist() == expected.tolist()
 
 
-def test_a_level_that_was_not_estimated_is_named(close_out):
-    with pytest.raises(ParameterError, match=r"confidence 0\.95 .* known are \[0\.99\]"):
-        calibration.tails(close_out, UNIVERSE, 0.95)
-    with pytest.raises(ParameterError, match="ETH"):
-        calibration.tails(close_out[close_out["asset"] != "ETH"], UNIVERSE, 0.99)
+def test_a_token_joins_on_the_day_it_was_deployed():
+    known = history(bars=420, start="2021-09-01")
+    dates = pd.DatetimeIndex(["2022-06-01", "2022-10-07"])
+    walked = estimates.walk(known, dates, UNIVERSE, POLICY, MULTIPLES, np.random.default_rng(5))
+    there = made(walked).plan.index
+    assert ("2022-06-01", "sfrxETH") not in there
+    assert (dates[1], "sfrxETH") in there
+    assert (dates[0], "sfrxETH") not in there
+    assert (dates[0], "wstETH") in there
 
 
-def test_the_set_is_consistent_ordered_and_on_the_tick(parts, tails, plan):
-    result = set_of(parts, tails, plan)
-    for name in ("haircut", "threshold", "threshold_venue", "ltv"):
+def test_haircuts_of_each_market_and_what_the_tool_posts(walked, study):
+    row = study.haircuts.loc[(study.now, "LINK", "24h")]
+    parts = study.parts.loc[(study.now, "LINK", "24h")]
+    kept = np.prod(1.0 - parts.drop("market"))
+    losses = walked.loc[(study.now, "LINK", "24h")]
+    for name, loss in (("raw", "forecast"), ("long_run", "long_run"), ("stressed", "stressed")):
+        assert row[name] == pytest.approx(1 - (1 - losses[loss]) * kept)
+    assert row["posted"] == max(row["raw"], row["long_run"])
+    for tool in recalibration.TOOLS:
+        other = made(walked, Policy(tail=Tail(0.95), window="200D", tool=tool))
+        targets = other.targets("24h")
+        posted = recalibration.post(targets, tool)
+        found = other.haircuts["posted"].xs("24h", level="horizon").unstack("asset")
+        pd.testing.assert_frame_equal(found[posted.columns], posted, check_names=False)
+
+
+def test_targets_are_at_each_close_outs_own_horizon(study):
+    own = study.targets()
+    for asset in ("BTC", "LINK"):
+        horizon = study.plan.loc[(study.now, asset), "horizon"]
+        expected = study.haircuts.loc[(study.now, asset, horizon)]
+        assert own.raw.loc[study.now, asset] == expected["raw"]
+    assert study.covering.groupby(["time", "asset"]).sum().eq(1).all()
+
+
+def test_the_waterfall_of_every_date_sums_to_the_posted_haircut(study):
+    steps = study.waterfall(POLICY.governance)
+    total = POLICY.governance.up(study.haircuts["posted"])
+    np.testing.assert_allclose(steps.sum(axis=1), total, atol=1e-12)
+    assert (steps["anti-procyclical"] >= -1e-15).all()
+    assert steps.index.get_level_values("time").nunique() == 3
+
+
+def test_the_set_is_consistent_ordered_and_on_the_tick(study):
+    now = study.on()
+    other = haircuts.haircut(now.parts.assign(market=0.0))
+    posted = now.haircuts["posted"]
+    ends = pd.DataFrame({"low": 0.8 * posted + 0.2 * other, "high": 0.8 * posted + 0.2})
+    result = calibration.parameters(now, POLICY, ends).droplevel("time")
+    for name in COLUMNS:
         assert (result[f"{name}_low"] <= result[name] + 1e-12).all()
         assert (result[name] <= result[f"{name}_high"] + 1e-12).all()
         ticks = result[name] / 0.005
         np.testing.assert_allclose(ticks, ticks.round(), atol=1e-6)
     assert (result["threshold"] * (1 + result["bonus"]) < 1).all()
     assert (result["ltv"] <= result["threshold"]).all()
-    chosen = calibration.covering(result, plan).assign(protocol_fee=0.1)
+    chosen = result[result["covering"]].droplevel("horizon").assign(protocol_fee=0.1)
     assert thresholds.RiskParameters(chosen).faults == []
-    assert chosen.index.tolist() == PLEDGED.index.tolist()
     longer = result["threshold"].xs("24h", level="horizon")
     assert (longer <= result["threshold"].xs("1h", level="horizon")).all()
-    assert result["modelled"].groupby("asset").first()["wstETH"]
-    eth, market = result.loc[("ETH", "24h")], parts.loc[("ETH", "24h")]
-    by_hand = (1 - market["market"]) * (1 - market["oracle"]) / (1 + eth["bonus"])
+    eth = result.loc[("ETH", "24h")]
+    posted = study.haircuts.loc[(study.now, "ETH", "24h"), "posted"]
+    liquidity_part = study.parts.loc[(study.now, "ETH", "24h"), "liquidity"]
+    by_hand = (1 - posted) / (1 - liquidity_part) / (1 + eth["bonus"])
     assert 0 <= by_hand - eth["threshold"] < 0.005
     assert eth["threshold_venue"] == pytest.approx(1 - eth["haircut"])
 
 
-def test_the_anti_procyclical_floor_reaches_every_result(parts, tails, plan):
-    low, raised = set_of(parts, tails, plan), set_of(parts, tails, plan, floor=0.6)
-    assert (raised["haircut"] == 0.6).all()
-    assert (raised["haircut_low"] == 0.6).all()
-    assert (raised["threshold_venue"] == 0.4).all()
-    assert (raised["threshold"] < low["threshold"]).all()
+def test_parameters_of_every_date_need_no_interval(study):
+    result = calibration.parameters(study, POLICY)
+    assert list(result) == [*COLUMNS, "bonus", "covering"]
+    assert len(result) == len(study.parts)
+    week = study.week.loc[(study.now, "BTC")]
+    row = result.loc[(study.now, "BTC", "4h")]
+    assert 0 <= row["threshold"] * (1 - week) - row["ltv"] < 0.005
 
 
-def test_by_horizon_puts_both_losses_side_by_side(parts, tails, plan):
-    bonus = calibration.bonuses(plan["impact"], 0.01, 0.001, 0.1, RULES)
-    levels = calibration.by_horizon(parts, tails, bonus, RULES)
-    result = set_of(parts, tails, plan)
-    assert levels["4h"].to_dict() == result["threshold"].xs("4h", level="horizon").to_dict()
-    assert (levels["4h (all bars)"] >= levels["4h"]).all()
+def test_bonuses_pay_the_keeper_and_lie_on_the_tick():
+    impact = pd.Series({"A": 0.0, "B": 0.05})
+    bonus = calibration.bonuses(impact, POLICY)
+    least = [thresholds.keeper_bonus(loss, 0.01, 0.001, 0.1) for loss in impact]
+    assert (bonus >= least).all()
+    assert (bonus - least < 0.005).all()
 
 
-def test_the_dynamic_path_is_the_waterfall_of_each_day(other):
-    times = pd.date_range("2023-01-01", periods=3, freq="D")
-    rows = pd.DataFrame(
-        [
-            (t, a, m, k, 0.99, 1, 0.1 + 0.01 * i)
-            for i, t in enumerate(times)
-            for a in ("ETH", "USDC")
-            for m in ("fhs", "historical")
-            for k in ("close_out", "end")
-        ],
-        columns=["time", "asset", "method", "loss", "confidence", "bars", "es"],
-    )
-    rows.loc[rows["method"] == "historical", "es"] = 0.9
+def test_the_ranked_method_is_found_or_asked_for():
     ranking = pd.DataFrame(
-        [
-            (k, level, 1, m, m == "fhs" and k == "close_out")
-            for m in ("historical", "fhs")
-            for k in ("close_out", "end")
-            for level in (0.99, 0.95)
-        ],
+        [("close_out", 0.99, 1, "fhs", True), ("close_out", 0.99, 1, "evt", False),
+         ("close_out", 0.99, 3, "evt", True)],
         columns=["loss", "confidence", "bars", "method", "used"],
-    )
-    path = calibration.dynamic(rows, ranking, other, UNIVERSE, 0.99, 1)
-    assert set(path.columns.get_level_values("asset")) == {"ETH", "wstETH", "sfrxETH"}
-    kept = 1 - haircuts.haircut(other)["ETH"]
-    np.testing.assert_allclose(path["ETH", "24h"], 1 - (1 - np.array([0.1, 0.11, 0.12])) * kept)
-    np.testing.assert_allclose(path["ETH", "4h"].iloc[0], 1 - (1 - 0.045) * kept)
-    with pytest.raises(ParameterError, match="no tail forecast with"):
-        calibration.dynamic(rows, ranking, other, UNIVERSE, 0.975, 1)
+    )  # fmt: skip
+    assert calibration.ranked(ranking, Tail(0.99), 1) == "fhs"
+    assert calibration.ranked(ranking, Tail(0.99), 3) == "evt"
+    with pytest.raises(ParameterError, match="no method was ranked"):
+        calibration.ranked(ranking, Tail(0.95), 1)
 
 
-def test_parts_come_back_from_the_rows_of_the_waterfall(parts):
-    rows = haircuts.long(parts, haircuts.waterfall(parts, RULES))
-    back = calibration.parts_of(rows).reindex(parts.index)
-    pd.testing.assert_frame_equal(back, parts)
-    total = rows.groupby(["asset", "horizon"])["share"].sum().reindex(parts.index)
-    np.testing.assert_allclose(total, RULES.up(haircuts.haircut(parts)), atol=1e-12)
+def test_estimates_of_nothing_that_may_be_pledged_are_refused(walked):
+    only = walked[walked.index.get_level_values("asset") == "LUNA"]
+    with pytest.raises(ParameterError, match="may be pledged; give one roles"):
+        made(only)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"method": "guess"}, "method is 'guess'"),
+        ({"window": "400"}, "window is '400'"),
+        ({"look_back": "0D"}, "look back is '0D'; give a duration above zero"),
+        ({"falls": "never"}, "falls is 'never'"),
+        ({"position_usd": 0.0}, "position is 0"),
+        ({"participation": 1.5}, "participation is 1.5"),
+        ({"oracle_wait": "-1h"}, "oracle wait is '-1h'"),
+        ({"depth": 0.0}, "depth is 0"),
+        ({"horizon": "2h"}, "horizon is '2h'"),
+        ({"keeper_margin": -0.01}, "keeper margin is -0.01"),
+        ({"gas_share": -0.01}, "gas share is -0.01"),
+        ({"protocol_fee": -0.1}, "protocol fee is -0.1"),
+        ({"closure_probability": 0.0}, "closure probability is 0"),
+        ({"tool": "hope"}, "tool is 'hope'"),
+        ({"tick": 0.0}, "tick is 0"),
+    ],
+)
+def test_a_policy_that_is_none_is_refused(given, message):
+    with pytest.raises(ParameterError, match=message):
+        Policy(**given)
+
+
+def test_horizons_are_those_of_liquidity(study):
+    assert set(study.parts.index.get_level_values("horizon")) == set(liquidity.HORIZONS)

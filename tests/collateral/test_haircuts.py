@@ -1,5 +1,3 @@
-import datetime
-import itertools
 import math
 
 import numpy as np
@@ -7,10 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm
 
 from xcoll.collateral import haircuts
-from xcoll.collateral.facts import Basis, Contract
 from xcoll.collateral.governance import Governance
 from xcoll.collateral.haircuts import PARTS
 from xcoll.errors import ParameterError
@@ -133,92 +129,6 @@ def test_rounding_keeps_what_is_on_the_tick():
 def test_governance_refuses_rules_that_cannot_be_followed(fields, message):
     with pytest.raises(ParameterError, match=message):
         Governance(**fields)
-
-
-def contract(**changes):
-    facts = {
-        "source": "made up for a test",
-        "date": datetime.date(2025, 3, 31),
-        "depth": 0,
-        "upgradeable": False,
-        "oracles": 0,
-        "deployed": datetime.date(2017, 1, 1),
-        "audits": 4,
-    }
-    return Contract(**(facts | changes))
-
-
-def test_contract_addon_reads_the_stated_table():
-    assert haircuts.contract_addon(None).sum() == 0.0
-    assert haircuts.contract_addon(contract()).sum() == 0.0
-    young = contract(
-        depth=7, upgradeable=True, oracles=1, deployed=datetime.date(2024, 9, 30), audits=0
-    )
-    assert haircuts.contract_addon(young).to_dict() == {
-        "depth": 0.01,
-        "upgradeable": 0.005,
-        "oracles": 0.0025,
-        "age": 0.01,
-        "audits": 0.01,
-    }
-
-
-def test_the_contract_table_punishes_in_one_direction():
-    better_when_more = {"age", "audits"}
-    for name, steps in haircuts.CONTRACT_POINTS.items():
-        starts, points = zip(*steps, strict=True)
-        assert list(starts) == sorted(set(starts))
-        for left, right in itertools.pairwise(points):
-            assert left > right if name in better_when_more else left < right
-
-
-def test_contract_addon_refuses_a_contract_from_the_future():
-    with pytest.raises(ParameterError, match="age is -"):
-        haircuts.contract_addon(contract(deployed=datetime.date(2026, 1, 1)))
-
-
-def basis(**changes):
-    facts = {
-        "source": "made up for a test",
-        "date": datetime.date(2023, 12, 31),
-        "half_life_days": 20.0,
-        "sigma_daily": 0.002,
-        "jump_rate": 0.0,
-        "jump_loss": 0.06,
-        "worst": 0.06,
-        "worst_day": datetime.date(2022, 6, 18),
-        "redemption": "5D",
-    }
-    return Basis(**(facts | changes))
-
-
-def test_basis_without_jumps_is_a_stationary_gaussian():
-    decay = 2.0 ** (-1 / 20)
-    deviation = 0.002 / math.sqrt(1 - decay**2)
-    expected = deviation * norm.pdf(norm.ppf(0.99)) / 0.01
-    found = haircuts.basis_loss(basis(), 0.99, np.random.default_rng(1), years=2000)
-    # 730,000 days, each worth about 1/57 of an independent one: some 130 points beyond 99 %
-    assert found == pytest.approx(expected, rel=0.06)
-
-
-def test_basis_jumps_lie_beyond_the_level_when_they_last_long_enough():
-    jumpy = basis(jump_rate=0.25, sigma_daily=1e-6)
-    found = haircuts.basis_loss(jumpy, 0.99, np.random.default_rng(1), years=2000)
-    # one event in four years, halved every 20 days: the worst 1 % of days are the first 14.6 after
-    # it, and the mean of 2^(−t/20) over them is 0.78; two events at once are rare
-    days = np.arange(15)
-    assert found == pytest.approx(0.06 * np.mean(2.0 ** (-days / 20)), rel=0.06)
-    once = haircuts.basis_loss(jumpy, 0.99, np.random.default_rng(2))
-    assert once == haircuts.basis_loss(jumpy, 0.99, np.random.default_rng(2))
-    assert haircuts.basis_loss(basis(sigma_daily=0.0), 0.99, np.random.default_rng(1)) == 0.0
-
-
-def test_failure_reserve():
-    assert haircuts.failure_reserve(0.02, 0.8, 1e7) == pytest.approx(160_000)
-    with pytest.raises(ParameterError, match=r"hazard is 2.*0\.02"):
-        haircuts.failure_reserve(2.0, 0.8, 1e7)
-    with pytest.raises(ParameterError, match="exposure is -1"):
-        haircuts.failure_reserve(0.02, 0.8, -1)
 
 
 def test_basel_examples():

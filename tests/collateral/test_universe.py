@@ -96,14 +96,6 @@ def test_intraday_scaling_is_one_at_a_day_and_refuses_what_was_not_measured(pars
         parsed.intraday.share("2h")
 
 
-def test_contract_age_in_years():
-    contract = universe.Contract(
-        source="test", date="2025-03-31", depth=0, upgradeable=False, oracles=0,
-        deployed="2023-04-01", audits=1,
-    )  # fmt: skip
-    assert contract.age == pytest.approx(2.0)
-
-
 def test_it_survives_json(parsed):
     assert universe.parse(parsed.model_dump(mode="json")) == parsed
 

@@ -158,7 +158,7 @@ def test_a_missing_file_a_folder_and_another_kind(tmp_path):
         files.read_prices(path)
 
 
-@pytest.mark.parametrize("read", [files.read_universe, files.read_venues])
+@pytest.mark.parametrize("read", [files.read_addons, files.read_universe, files.read_venues])
 def test_configuration_files_that_cannot_be_read(tmp_path, read):
     with pytest.raises(DataError, match="no such file"):
         read(tmp_path / "mine.yaml")

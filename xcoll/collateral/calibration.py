@@ -1,47 +1,43 @@
-"""From what is known of each asset to one consistent set of parameters, asset by asset.
+"""From what is known of each asset to one consistent set of parameters, at one date or at many.
 
-    close_outs     how long and how costly it is to close a position
-    other_parts    the parts of the haircut besides the market
-    tails          the market's losses, by asset and horizon
-    all_parts      both together
-    covering       what belongs to the horizon of each close-out
-    dynamic        the haircut as it follows today's volatility
-    parameters     haircut, threshold, LTV and bonus with their intervals
-    by_horizon     thresholds side by side
+    close_outs   how long and how costly it is to close a position
+    other_parts  the parts of the haircut besides the market
+    calibrate    both together with the market's losses: parts, haircuts, what the rule posts
+    parameters   haircut, threshold, LTV and bonus with their intervals
 
-A derived token has no prices: it borrows the market loss of its underlying and adds its basis.
-Frames by asset have the symbols of `pledged(universe)` as index; frames by asset and horizon have
-both.
+A derived token has no prices: it borrows the market loss of its underlying and adds its basis, from
+the day on which it was deployed.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from xcoll import checks
-from xcoll.collateral import haircuts, liquidity, thresholds
+from xcoll.collateral import haircuts, liquidity, recalibration, thresholds
+from xcoll.collateral.addons import Addons
 from xcoll.collateral.governance import Governance
-from xcoll.collateral.universe import Asset, Universe
+from xcoll.collateral.haircuts.market import Tail
+from xcoll.collateral.policy import Policy
+from xcoll.collateral.universe import Universe
 from xcoll.errors import ParameterError
-from xcoll.market.prices import bar_length
-from xcoll.market.returns import bars_in
 
 __all__ = [
-    "all_parts",
+    "Calibration",
+    "basis_losses",
     "bonuses",
-    "by_horizon",
+    "calibrate",
     "close_outs",
-    "covering",
-    "covers",
-    "dynamic",
     "other_parts",
     "parameters",
-    "parts_of",
     "pledged",
-    "tails",
+    "ranked",
 ]
 
 HOUR = pd.Timedelta("1h")
-MARKET = {"larger": ["es", "es_trigger"], "all bars": ["es"], "after a fall": ["es_trigger"]}
+MARKETS = ("forecast", "long_run", "stressed")
 
 
 def pledged(universe: Universe) -> pd.Series:
@@ -53,285 +49,286 @@ def pledged(universe: Universe) -> pd.Series:
     return pd.Series(followed, name="followed").rename_axis("asset")
 
 
+def ranked(ranking: pd.DataFrame, of: Tail, bars: int) -> str:
+    """The method that the ranking of `tail_ranking` uses for a loss over so many bars.
+
+    Raises
+    ------
+    ParameterError
+        It ranked no method for that case.
+    """
+    wanted = {"loss": of.loss, "confidence": of.confidence, "bars": bars}
+    case = (ranking[list(wanted)] == pd.Series(wanted)).all(axis=1) & ranking["used"]
+    if not case.any():
+        raise ParameterError(
+            f"no method was ranked for {wanted}; name a method, or rank that case in 04 first"
+        )
+    return ranking.loc[case, "method"].iloc[0]
+
+
+def basis_losses(
+    universe: Universe, confidence: float, rng: np.random.Generator
+) -> dict[str, float]:
+    """`haircuts.basis_loss` of every derived token."""
+    return {
+        symbol: haircuts.basis_loss(universe.assets[symbol].basis, confidence, rng)
+        for symbol in universe.derived
+    }
+
+
 def close_outs(
-    universe: Universe,
-    sigma: pd.DataFrame,
-    position_usd: float,
-    participation: float,
-    oracle_wait: str,
+    universe: Universe, bad_day: pd.Series, policy: Policy, day: pd.Timestamp
 ) -> pd.DataFrame:
-    """Close-out of a position in each asset: its time, part by part, and its price impact.
+    """Close-out of a position in each asset as of a day: its time, part by part, and its impact.
 
     Parameters
     ----------
     universe : Universe
         Volumes, depth, oracles and chains.
-    sigma : DataFrame
-        time × asset with prices: forecast volatility of a bar; its 95th percentile is a bad one.
-    position_usd, participation : float
-        Position in dollars, and the share of a day's volume that can be sold.
-    oracle_wait : str
-        Longest wait for a price in a fall.  A heartbeat under it counts as it is; a longer one is
-        cut by the push that a move beyond the deviation band triggers.
+    bad_day : Series
+        Volatility of a bad day, by symbol that is pledged.
+    policy : Policy
+        Position, participation, wait for a price, depth, and the horizon where it is given.
+    day : Timestamp
+        As of when; what was deployed later is left out.
 
     Returns
     -------
     DataFrame
-        By asset: position_usd (cut to what clears in a day), oracle, queue, finality, total
-        (hours), horizon (the one that covers the total), impact (fraction, stressed depth),
-        reserve (dollars a year for what goes to zero at once; NaN where no hazard is stated).
+        By asset: position_usd (cut to what clears in a day), oracle, queue, finality, redemption
+        (of a derived token; a keeper sells it as it is), total (hours), horizon (the one that
+        covers the total), impact (fraction, on a bad day's depth), assumed (volume or quotes are
+        of another date).
     """
-    longest = checks.duration("oracle wait", oracle_wait)
-    bad_day = sigma.quantile(0.95) * bars_in("1D", bar_length(sigma.index)) ** 0.5
+    longest = checks.duration("oracle wait", policy.oracle_wait)
     rows = {}
-    for symbol, followed in pledged(universe).items():
-        asset, volume = universe.assets[symbol], universe.assets[followed].liquidity.adv_usd
-        wait = min(pd.Timedelta(asset.oracle.heartbeat), longest)
-        finality = pd.Timedelta(universe.chains[asset.chain].finality)
-        plan = liquidity.close_out(position_usd, volume, participation, wait, finality)
-        market = liquidity.stressed_market(asset, bad_day[followed], universe.stress)
-        hours = {
-            part: getattr(plan, part) / HOUR for part in ("oracle", "queue", "finality", "total")
-        }
-        rows[symbol] = {
-            "position_usd": plan.position_usd,
-            **hours,
-            "horizon": plan.horizon,
-            "impact": market.impact(plan.position_usd),
-            "reserve": _reserve(asset, plan.position_usd),
+    for symbol, volatility in bad_day.items():
+        asset = universe.assets[symbol]
+        traded = liquidity.as_of(universe.assets[asset.underlying or symbol], day)
+        quoted = liquidity.as_of(asset, day)
+        plan = liquidity.close_out(
+            policy.position_usd,
+            traded.adv_usd,
+            policy.participation,
+            oracle=min(pd.Timedelta(asset.oracle.heartbeat), longest),
+            finality=pd.Timedelta(universe.chains[asset.chain].finality),
+            redemption=pd.Timedelta(asset.basis.redemption if asset.basis else 0),
+        )
+        market = liquidity.stressed_market(asset, volatility, universe.stress, day)
+        rows[symbol] = plan.row | {
+            "horizon": policy.horizon or plan.horizon,
+            "impact": market.stressed(policy.depth).impact(plan.position_usd),
+            "assumed": traded.assumed or quoted.quotes_assumed,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("asset")
 
 
-def _reserve(asset: Asset, position_usd: float) -> float:
-    if asset.failure is None:
-        return np.nan
-    return haircuts.failure_reserve(asset.failure.hazard, asset.failure.loss, position_usd)
-
-
-def covering(frame: pd.DataFrame, plan: pd.DataFrame) -> pd.DataFrame:
-    """Rows of an asset × horizon frame at the horizon of each asset's close-out, by asset."""
-    return frame[covers(frame, plan)].droplevel("horizon")
-
-
-def covers(frame: pd.DataFrame, plan: pd.DataFrame) -> pd.Series:
-    """Whether a row of an asset × horizon frame is at the horizon of the asset's close-out."""
-    wanted = pd.MultiIndex.from_arrays([plan.index, plan["horizon"]])
-    return pd.Series(frame.index.isin(wanted), frame.index, name="covering")
-
-
 def other_parts(
-    universe: Universe, impact: pd.Series, confidence: float, rng: np.random.Generator
+    universe: Universe,
+    addons: Addons,
+    impact: pd.Series,
+    basis: Mapping[str, float],
+    day: pd.Timestamp,
 ) -> pd.DataFrame:
-    """Parts of the haircut by asset, `haircuts.PARTS`, with a market part of 0."""
+    """Parts of the haircut by asset as of a day, `haircuts.PARTS`, with a market part of 0.
+
+    `basis` is the loss of each derived token's gap, by symbol; `impact` says which assets.
+    """
     assets = universe.assets
     return pd.DataFrame(
         {
             symbol: {
                 "market": 0.0,
-                "liquidity": impact[symbol],
+                "liquidity": loss,
                 "oracle": assets[symbol].oracle.deviation,
-                "basis": haircuts.basis_loss(assets[symbol].basis, confidence, rng)
-                if assets[symbol].basis
-                else 0.0,
-                "contract": haircuts.contract_addon(assets[symbol].contract).sum(),
+                "basis": basis.get(symbol, 0.0),
+                "contract": addons.points(assets[symbol].contract, day, symbol).sum(),
             }
-            for symbol in pledged(universe).index
+            for symbol, loss in impact.items()
         }
     ).T.rename_axis("asset")
 
 
-def tails(close_out: pd.DataFrame, universe: Universe, confidence: float) -> pd.DataFrame:
-    """Losses of a close-out by asset and horizon, those of a derived token being its underlying's.
+@dataclass(frozen=True)
+class Calibration:
+    """What follows at each date; indices are (time, asset) and (time, asset, horizon).
+
+    Attributes
+    ----------
+    plan : DataFrame, time and asset
+        `close_outs` of each date.
+    parts : DataFrame, time, asset and horizon
+        `haircuts.PARTS`; the market part is the method's forecast.
+    haircuts : DataFrame, time, asset and horizon
+        raw, long_run, stressed: unrounded, with the market part of each; posted: by the tool.
+    week : Series, time and asset
+        Excursion that sets the LTV.
+    """
+
+    plan: pd.DataFrame
+    parts: pd.DataFrame
+    haircuts: pd.DataFrame
+    week: pd.Series
+
+    @property
+    def now(self) -> pd.Timestamp:
+        """The last date."""
+        return self.plan.index[-1][0]
+
+    def on(self, time: pd.Timestamp | None = None) -> "Calibration":
+        """The same of one date, the last one where none is given."""
+        wanted = self.now if time is None else time
+        frames = {
+            name: frame[frame.index.get_level_values("time") == wanted]
+            for name, frame in vars(self).items()
+        }
+        return Calibration(**frames)
+
+    @property
+    def covering(self) -> pd.Series:
+        """Whether a row is at the horizon that covers the asset's close-out on its date."""
+        index = self.parts.index
+        wanted = self.plan["horizon"].loc[index.droplevel("horizon")].to_numpy()
+        return pd.Series(index.get_level_values("horizon") == wanted, index, name="covering")
+
+    def targets(self, horizon: str | None = None) -> recalibration.Targets:
+        """Haircuts time × asset at one horizon, or at each close-out's own where none is given."""
+        rows = self.covering
+        if horizon is not None:
+            rows = pd.Series(rows.index.get_level_values("horizon") == horizon, rows.index)
+        table = self.haircuts[rows].droplevel("horizon")
+        kinds = ("raw", "long_run", "stressed")
+        return recalibration.Targets(**{kind: table[kind].unstack("asset") for kind in kinds})
+
+    def waterfall(self, governance: Governance) -> pd.DataFrame:
+        """Steps of every haircut: shares of the parts, anti-procyclical, rounding."""
+        return haircuts.waterfall(self.parts, governance, self.haircuts["posted"])
+
+
+def calibrate(
+    estimates: pd.DataFrame,
+    universe: Universe,
+    addons: Addons,
+    policy: Policy,
+    basis: Mapping[str, float],
+) -> Calibration:
+    """Parts and haircuts of every date of `estimates`, and what the tool posts along them.
 
     Parameters
     ----------
-    close_out : DataFrame
-        Columns asset, horizon, confidence, es, es_trigger, es_low, es_high, scaled: ES over all
-        bars and over those after a fall (NaN where there were too few), its interval, whether it
-        is scaled from a longer horizon.
+    estimates : DataFrame
+        From `estimates.walk`; index time, asset and horizon.
+    universe, addons, policy
+        Facts, tables and choices.
+    basis : mapping
+        Derived token → loss of its gap to the underlying (`haircuts.basis_loss`).
 
     Raises
     ------
     ParameterError
-        The confidence was not estimated, or an asset is missing.
+        No asset of the estimates may be pledged.
     """
-    known = close_out[close_out["confidence"] == confidence].set_index(["asset", "horizon"])
-    followed = pledged(universe)
-    index = pd.MultiIndex.from_product(
-        [followed.index, liquidity.HORIZONS], names=["asset", "horizon"]
-    )
-    wanted = pd.MultiIndex.from_arrays(
-        [followed[index.get_level_values("asset")], index.get_level_values("horizon")]
-    )
-    missing = wanted.difference(known.index)
-    if len(missing):
-        raise ParameterError(
-            f"no close-out loss at confidence {confidence:g} for {missing.tolist()[:3]}; "
-            f"known are {sorted(close_out['confidence'].unique().tolist())}"
+    followed, plans, parts, weeks = pledged(universe), {}, {}, {}
+    for time, table in estimates.groupby(level="time"):
+        known = table.droplevel("time")
+        there = [
+            symbol
+            for symbol, source in followed.items()
+            if (source, liquidity.HORIZONS[0]) in known.index and _deployed(universe, symbol, time)
+        ]
+        if not there:
+            raise ParameterError(
+                f"no asset known on {time:%Y-%m-%d} may be pledged; give one roles"
+            )
+        index = pd.MultiIndex.from_product([there, liquidity.HORIZONS], names=["asset", "horizon"])
+        source = followed[index.get_level_values("asset")].to_numpy()
+        own = known.loc[list(zip(source, index.get_level_values("horizon"), strict=True))]
+        own = own.set_axis(index)
+        first = own.xs(liquidity.HORIZONS[0], level="horizon")
+        plans[time] = close_outs(universe, first["bad_day"], policy, time)
+        other = other_parts(universe, addons, plans[time]["impact"], basis, time)
+        parts[time] = (
+            other.loc[index.get_level_values("asset")].set_axis(index).join(own[list(MARKETS)])
         )
-    return known.loc[wanted].set_axis(index)[["es", "es_trigger", "es_low", "es_high", "scaled"]]
-
-
-def all_parts(tails: pd.DataFrame, other: pd.DataFrame, market: str) -> pd.DataFrame:
-    """Parts of the haircut by asset and horizon.
-
-    Parameters
-    ----------
-    tails : DataFrame
-        Losses from `tails`.
-    other : DataFrame
-        Parts besides the market, from `other_parts`.
-    market : {"larger", "all bars", "after a fall"}
-        Whose ES is the market part.
-    """
-    chosen = MARKET[checks.one_of("market", market, MARKET)]
-    parts = other.loc[tails.index.get_level_values("asset")].set_axis(tails.index)
-    return parts.assign(market=tails[chosen].max(axis=1))
-
-
-def parts_of(waterfall: pd.DataFrame) -> pd.DataFrame:
-    """Parts by asset and horizon back from the rows that `haircuts.long` made."""
-    wide = waterfall.pivot_table(index=["asset", "horizon"], columns="part", values="value")
-    return haircuts.check_parts(wide.rename_axis(columns=None))
-
-
-def dynamic(
-    forecasts: pd.DataFrame,
-    ranking: pd.DataFrame,
-    other: pd.DataFrame,
-    universe: Universe,
-    confidence: float,
-    day: int,
-) -> pd.DataFrame:
-    """Haircut that follows the market part of each day, by the method that the ranking uses.
-
-    Parameters
-    ----------
-    forecasts : DataFrame
-        Rows: time, asset, method, loss, confidence, bars, es; of the ``close_out`` loss over a
-        day those of the method in use are taken.
-    ranking : DataFrame
-        Rows: loss, confidence, bars, method, used.
-    other : DataFrame
-        Parts besides the market, from `other_parts`.
-    universe : Universe
-        Says which asset is followed and how losses scale inside the day.
-    confidence : float
-        Level of the ES.
-    day : int
-        Bars of a day.
-
-    Returns
-    -------
-    DataFrame
-        time × (asset, horizon); assets without a forecast and pegged ones, whose tail is a jump
-        off the peg and not a matter of today's volatility, are left out.
-    """
-    wanted = {"loss": "close_out", "confidence": confidence, "bars": day}
-    cases = (ranking[list(wanted)] == pd.Series(wanted)).all(axis=1)
-    method = ranking.loc[cases & ranking["used"], "method"]
-    if method.empty:
-        raise ParameterError(f"no tail forecast with {wanted}; estimate it in 04 first")
-    wanted["method"] = method.iloc[0]
-    rows = forecasts[(forecasts[list(wanted)] == pd.Series(wanted)).all(axis=1)]
-    es = rows.pivot_table(index="time", columns="asset", values="es")
-    es = es.drop(columns=universe.stablecoins, errors="ignore")
-    kept = 1.0 - haircuts.haircut(other)
-    return pd.concat(
-        {
-            (symbol, horizon): 1.0
-            - (1.0 - universe.intraday.share(horizon) * es[source]) * kept[symbol]
-            for symbol, source in pledged(universe).items()
-            if source in es
-            for horizon in liquidity.HORIZONS
-        },
-        axis=1,
-        names=["asset", "horizon"],
+        weeks[time] = first["week"]
+    table = pd.concat(parts, names=["time"])
+    kinds = {"forecast": "raw", "long_run": "long_run", "stressed": "stressed"}
+    found = pd.DataFrame(
+        {name: haircuts.haircut(table.assign(market=table[kind])) for kind, name in kinds.items()}
+    )
+    posted = {}
+    for horizon, rows in found.groupby(level="horizon"):
+        wide = {name: rows[name].droplevel("horizon").unstack("asset") for name in found}
+        posted[horizon] = recalibration.post(
+            recalibration.Targets(**wide), policy.tool, policy.damping
+        ).stack()
+    made = pd.concat(posted, names=["horizon"]).reorder_levels(["time", "asset", "horizon"])
+    return Calibration(
+        pd.concat(plans, names=["time"]),
+        haircuts.check_parts(table.assign(market=table["forecast"])),
+        found.assign(posted=made.reindex(found.index)),
+        pd.concat(weeks, names=["time"]).rename("week"),
     )
 
 
-def bonuses(
-    impact: pd.Series,
-    keeper_margin: float,
-    gas_share: float,
-    protocol_fee: float,
-    governance: Governance,
-) -> pd.Series:
-    """`thresholds.keeper_bonus` by asset, rounded up to the tick."""
-    smallest = {
-        asset: thresholds.keeper_bonus(loss, keeper_margin, gas_share, protocol_fee)
-        for asset, loss in impact.items()
-    }
-    return governance.up(pd.Series(smallest, name="bonus").rename_axis("asset"))
+def _deployed(universe: Universe, symbol: str, time: pd.Timestamp) -> bool:
+    contract = universe.assets[symbol].contract
+    return contract is None or pd.Timestamp(contract.deployed) <= time
+
+
+def bonuses(impact: pd.Series, policy: Policy) -> pd.Series:
+    """`thresholds.keeper_bonus` of each impact, rounded up to the tick, on its index."""
+    smallest = [
+        thresholds.keeper_bonus(loss, policy.keeper_margin, policy.gas_share, policy.protocol_fee)
+        for loss in impact
+    ]
+    return policy.governance.up(pd.Series(smallest, impact.index, name="bonus"))
 
 
 def parameters(
-    parts: pd.DataFrame,
-    tails: pd.DataFrame,
-    floor: pd.Series,
-    bonus: pd.Series,
-    week: pd.Series,
-    universe: Universe,
-    governance: Governance,
+    calibration: Calibration, policy: Policy, ends: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """The consistent set by asset and horizon with its intervals, rounded to the tick.
+    """The consistent set of every date, rounded to the tick.
 
-    Every result is monotone in the market part, so the ends of its interval give theirs.  The
-    interval of an ES over all bars is carried, in proportion, to an ES after a fall.
+    Every result is monotone in the haircut, so the ends of its interval give theirs.
 
     Parameters
     ----------
-    parts, tails : DataFrame
-        By asset and horizon, from `all_parts` and `tails`.
-    floor : Series
-        On that index: haircut that the anti-procyclical rule posts today; 0 where there is none.
-    bonus : Series
-        LB by asset.
-    week : Series
-        Loss over the closure period that sets the LTV, by asset with prices.
-    universe : Universe
-        Says which asset is followed.
-    governance : Governance
-        Gives the tick: haircuts are rounded up, thresholds and LTV down.
+    calibration : Calibration
+        Parts, and what the tool posted.
+    policy : Policy
+        What a keeper asks for, and the tick.
+    ends : DataFrame, optional
+        On some of the index of `calibration.parts`: low and high of the posted haircut.
 
     Returns
     -------
-    DataFrame
-        haircut, threshold (a keeper sells), threshold_venue (the venue sells), ltv, each also with
-        ``_low`` and ``_high``; bonus, scaled (from a longer horizon), modelled (a derived token).
+    DataFrame, time, asset and horizon
+        haircut, threshold (a keeper sells), threshold_venue (the venue sells), ltv, bonus,
+        covering; with `ends` its rows only, the first four also with ``_low`` and ``_high``.
     """
-    assets = parts.index.get_level_values("asset")
-    LB = bonus.loc[assets].set_axis(parts.index)
-    q = week.loc[pledged(universe)[assets]].set_axis(parts.index)
+    governance = policy.governance
+    parts = calibration.parts if ends is None else calibration.parts.loc[ends.index]
+    by_asset = parts.index.droplevel("horizon")
+    LB = bonuses(calibration.plan["impact"], policy).loc[by_asset].set_axis(parts.index)
+    q = calibration.week.loc[by_asset].set_axis(parts.index)
+    posted = calibration.haircuts.loc[parts.index, "posted"]
+    totals = (
+        {"": posted} if ends is None else {"": posted, "_low": ends["low"], "_high": ends["high"]}
+    )
     found = {}
-    for end, estimate in {"": "es", "_low": "es_low", "_high": "es_high"}.items():
-        scaled = parts.assign(market=parts["market"] * tails[estimate] / tails["es"])
-        total = np.maximum(haircuts.haircut(scaled), floor)
-        final = haircuts.with_posted(scaled, total)
+    for end, total in totals.items():
+        final = haircuts.with_posted(parts, total)
         mirror = {"_low": "_high", "_high": "_low"}.get(end, "")  # a low loss, a high threshold
-        found["haircut" + end] = total
         LT = governance.down(thresholds.threshold(final, LB, "keeper"))
-        venue = governance.down(thresholds.threshold(final, LB, "venue"))
         found["haircut" + end] = governance.up(total)
         found["threshold" + mirror] = LT
-        found["threshold_venue" + mirror] = venue
-        found["ltv" + mirror] = governance.down(thresholds.loan_to_value(LT, q))
+        found["threshold_venue" + mirror] = governance.down(
+            thresholds.threshold(final, LB, "venue")
+        )
+        found["ltv" + mirror] = governance.down(LT * (1.0 - q))
     names = ("haircut", "threshold", "threshold_venue", "ltv")
-    columns = [name + end for name in names for end in ("", "_low", "_high")]
+    columns = [name + end for name in names for end in totals]
     return pd.DataFrame(found)[columns].assign(
-        bonus=LB, scaled=tails["scaled"], modelled=assets.isin(universe.derived)
+        bonus=LB, covering=calibration.covering.loc[parts.index]
     )
-
-
-def by_horizon(
-    parts: pd.DataFrame, tails: pd.DataFrame, bonus: pd.Series, governance: Governance
-) -> pd.DataFrame:
-    """Thresholds of the keeper regime, by asset: after a fall counted, then on all bars alone."""
-    LB = bonus.loc[parts.index.get_level_values("asset")].set_axis(parts.index)
-    columns = {}
-    for suffix, estimate in {"": parts, " (all bars)": parts.assign(market=tails["es"])}.items():
-        levels = governance.down(thresholds.threshold(estimate, LB))
-        for horizon in liquidity.HORIZONS:
-            columns[horizon + suffix] = levels.xs(horizon, level="horizon")
-    return pd.DataFrame(columns).sort_values(liquidity.HORIZONS[-1], ascending=False)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
+from xcoll.collateral.addons import Addons
 from xcoll.collateral.governance import Governance
 from xcoll.collateral.schema import Sourced
 from xcoll.collateral.universe import Universe
@@ -165,12 +166,25 @@ def exceeded(losses: pd.DataFrame, haircut: pd.Series, confidence: float) -> pd.
     return pd.DataFrame({"beyond": beyond, "bound": bound})
 
 
-def assumptions(universe: Universe) -> pd.DataFrame:
-    """Every block of facts that the universe marks as assumed: asset, fact, source, date."""
-    found = []
-    for symbol, asset in universe.assets.items():
-        for name in type(asset).model_fields:
-            block = getattr(asset, name)
-            if isinstance(block, Sourced) and block.assumed:
-                found.append((symbol, name, block.source, pd.Timestamp(block.date)))
+def assumptions(universe: Universe, addons: Addons) -> pd.DataFrame:
+    """Every block of facts and add-ons that is marked as assumed: asset, fact, source, date.
+
+    What is assumed of all assets has the asset "all".
+    """
+    blocks = [
+        (symbol, name, getattr(asset, name))
+        for symbol, asset in universe.assets.items()
+        for name in type(asset).model_fields
+    ]
+    blocks += [
+        ("all", f"points of {name}", getattr(addons.contract, name))
+        for name in type(addons.contract).model_fields
+    ]
+    blocks += [(symbol, "hazard", addons.failure(asset)) for symbol, asset in universe.assets.items()]
+    blocks.append(("all", "budget", addons.budget))
+    found = [
+        (symbol, name, block.source, pd.Timestamp(block.date))
+        for symbol, name, block in blocks
+        if isinstance(block, Sourced) and block.assumed
+    ]
     return pd.DataFrame(found, columns=["asset", "fact", "source", "date"])

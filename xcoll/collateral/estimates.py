@@ -17,13 +17,14 @@ from xcoll.collateral.history import History
 from xcoll.collateral.liquidity import HORIZONS
 from xcoll.collateral.policy import Policy
 from xcoll.collateral.universe import Universe
-from xcoll.errors import EstimationError
+from xcoll.errors import EstimationError, ParameterError
 from xcoll.estimators.tail import Recursion, drawn_losses
 from xcoll.market.returns import bars_in
 
-__all__ = ["PATHS", "at", "excursion_quantile", "walk"]
+__all__ = ["PATHS", "at", "excursion_quantile", "multiples", "walk", "weekly"]
 
 PATHS = 2000  # joint paths a date
+WEEK = pd.Timedelta("7D")
 BAD_DAY = 0.95  # quantile of the forecast volatility that a sale on a bad day meets
 
 
@@ -61,12 +62,15 @@ def at(
     """
     known = history.of(history.trading)
     moving = known.of([asset for asset in known.assets if asset not in universe.stablecoins])
+    past = moving
+    if policy.look_back is not None:
+        past = moving.since(moving.now - pd.Timedelta(policy.look_back))
     shares = {horizon: universe.intraday.share(horizon) for horizon in HORIZONS}
     of, method = policy.tail, (policy.method, policy.window)
     estimates: dict[str, Callable[[int], pd.Series]] = {
         "forecast": lambda bars: market.forecast(moving, of, *method, bars, rng=rng),
-        "long_run": lambda bars: market.long_run(moving, of, bars),
-        "stressed": lambda bars: market.stressed(moving, of, bars),
+        "long_run": lambda bars: market.long_run(past, of, bars),
+        "stressed": lambda bars: market.stressed(past, of, bars),
     }
     falls = multiples.map(market.FALLS[policy.falls]).assign(stressed=lambda f: f["long_run"])
     table = pd.DataFrame(
@@ -93,6 +97,35 @@ def at(
     under = pd.Series({h: pd.Timedelta(h) < known.bar for h in HORIZONS})
     scaled = under[table.index.get_level_values("horizon")].to_numpy()
     return table.assign(scaled=scaled, **alone.loc[assets].set_axis(table.index))
+
+
+def multiples(universe: Universe, trigger: pd.DataFrame, bar: pd.Timedelta) -> pd.DataFrame:
+    """Loss after a fall over the loss on all bars, by horizon.
+
+    Parameters
+    ----------
+    universe : Universe
+        Has the multiples under a bar, measured on shorter bars elsewhere.
+    trigger : DataFrame
+        Columns scale ("forecast", "long run") and multiplier: those of a bar and more
+        (`tail.triggers`).
+    bar : Timedelta
+        Length of a bar.
+
+    Returns
+    -------
+    DataFrame
+        Index horizon, columns forecast and long_run.
+    """
+    own = trigger.set_index("scale")["multiplier"]
+    rows = {}
+    for horizon in HORIZONS:
+        if pd.Timedelta(horizon) < bar:
+            mean = universe.intraday.multiple(horizon).mean
+            rows[horizon] = {"forecast": mean, "long_run": mean}
+        else:
+            rows[horizon] = {"forecast": own["forecast"], "long_run": own["long run"]}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("horizon")
 
 
 def _tall(frame: pd.DataFrame) -> pd.Series:
@@ -138,6 +171,21 @@ def excursion_quantile(
         drawn = drawn_losses(rows.T, low.T, picks, sigma[-1, among], table, "close_out")
         ahead[group] = figures(drawn.T, wanted)[np.searchsorted(among, group)]
     return pd.Series(np.maximum(past, ahead), history.assets, name="week").clip(lower=0.0)
+
+
+def weekly(history: History, first: str | pd.Timestamp) -> pd.DatetimeIndex:
+    """The last bar of the history and the bars every seven days before it, back to `first`.
+
+    Raises
+    ------
+    ParameterError
+        The history ends before `first`.
+    """
+    start, now = pd.Timestamp(first), history.now
+    if start > now:
+        raise ParameterError(f"the history ends at {now}; start the calibration before that")
+    dates = pd.date_range(end=now, start=now - (now - start) // WEEK * WEEK, freq=WEEK)
+    return dates.intersection(history.log_returns.index)
 
 
 def walk(

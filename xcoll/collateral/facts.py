@@ -82,11 +82,6 @@ class Contract(Sourced):
     deployed: datetime.date
     audits: Annotated[int, Field(ge=0)]
 
-    @property
-    def age(self) -> float:
-        """Years from deployment to the date of the facts, 365 days each."""
-        return (self.date - self.deployed).days / 365
-
 
 class Basis(Sourced):
     """Log gap between a derived token and what it can be redeemed for.

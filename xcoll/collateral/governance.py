@@ -1,6 +1,7 @@
-"""How a venue may move a parameter: its tick, its largest step, the delay between two."""
+"""How a venue may move a parameter: its tick, its largest step, the delay between two, its ramp."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,8 @@ from xcoll import checks
 from xcoll.errors import ParameterError
 
 __all__ = ["Governance"]
+
+Values = TypeVar("Values", pd.Series, pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -22,29 +25,38 @@ class Governance:
     step : float
         Largest move of one proposal, not below the tick.
     delay : str
-        Shortest time between two proposals, a duration.
+        Shortest time between two moves, a duration.
+    expiry : str
+        How long a proposal may wait for its move before it lapses, a duration.
+    ramp : str
+        Time that a threshold takes to come down, a duration, where the venue has ramps.
     """
 
-    # Aave's risk stewards (2025-03): LTV, threshold, bonus ±0.50 points a step, three days apart.
+    # Aave's risk stewards (2025-03): LTV, threshold, bonus ±0.50 points a step, three days apart;
+    # a proposal expires after six hours.
     tick: float = 0.005
     step: float = 0.005
     delay: str = "3D"
+    expiry: str = "6h"
+    # Euler v2 lets the governor of a vault set it; assumed.
+    ramp: str = "7D"
 
     def __post_init__(self) -> None:
         tick, step = checks.fraction("tick", self.tick), checks.fraction("step", self.step)
-        checks.duration("delay", self.delay)
+        for name in ("delay", "expiry", "ramp"):
+            checks.duration(name, getattr(self, name))
         if tick > step:
             raise ParameterError(f"tick {tick:g} is larger than the step {step:g}; lower the tick")
 
-    def up(self, values: pd.Series) -> pd.Series:
+    def up(self, values: Values) -> Values:
         """`values` rounded up to the tick (haircuts, bonuses), not above 1."""
         # nine digits first: 0.15 / 0.005 is 30.000000000000004 and must stay 30 ticks
         return (np.ceil((values / self.tick).round(9)) * self.tick).clip(upper=1.0).round(12)
 
-    def down(self, values: pd.Series) -> pd.Series:
+    def down(self, values: Values) -> Values:
         """`values` rounded down to the tick (thresholds, LTV)."""
         return (np.floor((values / self.tick).round(9)) * self.tick).round(12)
 
-    def steps(self, change: pd.Series) -> pd.Series:
+    def steps(self, change: Values) -> Values:
         """Number of proposals that a change takes, one `delay` apart."""
         return np.ceil((change.abs() / self.step).round(9))

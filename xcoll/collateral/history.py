@@ -6,6 +6,7 @@ earlier date, cut it with `until`: there is no other way to say "now", so nothin
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -67,12 +68,12 @@ class History:
         """The last bar."""
         return self.log_returns.index[-1]
 
-    @property
+    @cached_property
     def bar(self) -> pd.Timedelta:
         """Length of a bar."""
         return bar_length(self.log_returns.index)
 
-    @property
+    @cached_property
     def day(self) -> int:
         """Bars of a day."""
         return bars_in("1D", self.bar)

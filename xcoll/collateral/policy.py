@@ -6,7 +6,7 @@ from xcoll import checks
 from xcoll.collateral.governance import Governance
 from xcoll.collateral.haircuts.market import FALLS, Tail
 from xcoll.collateral.liquidity import HORIZONS
-from xcoll.collateral.recalibration.tools import TOOLS
+from xcoll.collateral.recalibration.tools import EMIR, TOOLS, Damping
 from xcoll.estimators.tail import METHODS
 
 __all__ = ["Policy"]
@@ -22,6 +22,8 @@ class Policy:
         Which figure of the close-out loss is the market part.
     method, window : str
         Forecast of that figure and its look-back, one of `tail.METHODS` and a duration.
+    look_back : str or None
+        Look-back of the long run and of the worst year, a duration; None for all that is known.
     falls : {"larger", "all bars", "after a fall"}
         Whether the loss after a fall counts.
     position_usd, participation : float
@@ -37,8 +39,8 @@ class Policy:
         the bonus.
     closure_probability, closure_period : float, str
         Share of borrowers at the maximum who may be closed within the period, a duration.
-    tool : str
-        Anti-procyclical tool, one of `recalibration.TOOLS`.
+    tool, damping : str, Damping
+        Anti-procyclical tool, one of `recalibration.TOOLS`, and how strongly tools damp.
     tick : float
         Parameters are multiples of it.
     """
@@ -46,6 +48,7 @@ class Policy:
     tail: Tail = field(default_factory=Tail)
     method: str = "fhs"
     window: str = "400D"
+    look_back: str | None = None
     falls: str = "larger"
     position_usd: float = 5e6
     participation: float = 0.10
@@ -58,11 +61,14 @@ class Policy:
     closure_probability: float = 0.05
     closure_period: str = "7D"
     tool: str = "floor"
+    damping: Damping = EMIR
     tick: float = 0.005
 
     def __post_init__(self) -> None:
         checks.one_of("method", self.method, METHODS)
         checks.duration("window", self.window)
+        if self.look_back is not None:
+            checks.duration("look back", self.look_back)
         checks.one_of("falls", self.falls, FALLS)
         checks.positive("position", self.position_usd)
         checks.fraction("participation", self.participation, closed=True)

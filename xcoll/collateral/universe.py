@@ -19,9 +19,8 @@
     liquidity     adv_usd, adv_p5_usd, adv_2022_usd (dollars a day, one venue: a floor)
     depth         token, size_usd (upper ends), impact (fractions): price impact of one swap
     oracle        deviation (fraction), heartbeat (duration), feed
-    contract      depth, upgradeable, oracles, deployed, audits, `.age`; None for a native coin
+    contract      depth, upgradeable, oracles, deployed, audits; None for a native coin
     basis         half_life_days, sigma_daily, jump_rate, jump_loss, worst, worst_day, redemption
-    failure       hazard (a year), loss (fraction): sudden loss that no haircut covers
 
 Every block of facts also has source, date, assumed and, where words are needed, note; the blocks
 are described in `collateral.facts`.
@@ -41,7 +40,6 @@ from xcoll.collateral.facts import (
     Contract,
     Depeg,
     Depth,
-    Failure,
     Ignored,
     Intraday,
     Liquidity,
@@ -59,7 +57,6 @@ __all__ = [
     "Contract",
     "Depeg",
     "Depth",
-    "Failure",
     "Ignored",
     "Intraday",
     "Liquidity",
@@ -94,7 +91,6 @@ class Asset(Model):
     oracle: Oracle
     contract: Contract | None = None
     basis: Basis | None = None
-    failure: Failure | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -271,6 +271,7 @@ def _long(
     # A copy number keeps duplicates apart, so that they are found later and not averaged here.
     rows["copy"] = rows.groupby(["time", "asset"], sort=False).cumcount()
     cells = rows.set_index(["time", "copy", "asset"])
+    # a pivot table would average copies
     wide = cells.unstack("asset").sort_index()
     if not all(part.is_monotonic_increasing for _, part in rows.groupby("asset")["time"]):
         wide = wide.reindex(pd.MultiIndex.from_frame(rows[["time", "copy"]].drop_duplicates()))

@@ -1,4 +1,4 @@
-"""Files that a user brings: prices as csv or parquet, universe and venues as YAML."""
+"""Files that a user brings: prices as csv or parquet; universe, venues and add-ons as YAML."""
 
 import csv
 import hashlib
@@ -11,8 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
+from xcoll.collateral import addons as tables
 from xcoll.collateral import universe as universes
 from xcoll.collateral import venues as venue_sets
+from xcoll.collateral.addons import Addons
 from xcoll.collateral.universe import Universe
 from xcoll.collateral.venues import Venues
 from xcoll.errors import DataError
@@ -21,6 +23,7 @@ from xcoll.market.prices import Prices, parse
 
 __all__ = [
     "data_card",
+    "read_addons",
     "read_bars",
     "read_prices",
     "read_table",
@@ -71,6 +74,11 @@ def read_universe(path: Path | str) -> Universe:
 def read_venues(path: Path | str) -> Venues:
     """Published venue parameters; `DataError` names the file, the venue, the field and the fix."""
     return venue_sets.parse(read_yaml(path), Path(path).name)
+
+
+def read_addons(path: Path | str) -> Addons:
+    """Points, hazards and budgets; `DataError` names the file, the block, the field and the fix."""
+    return tables.parse(read_yaml(path), Path(path).name)
 
 
 def read_table(path: Path | str) -> pd.DataFrame:

@@ -1,12 +1,7 @@
 """The haircut and its waterfall."""
 
 from xcoll.collateral.haircuts.basel import basel_exposure, basel_haircut
-from xcoll.collateral.haircuts.contract import (
-    CONTRACT_POINTS,
-    basis_loss,
-    contract_addon,
-    failure_reserve,
-)
+from xcoll.collateral.haircuts.contract import CHANGES, basis_loss, contract_sensitivity
 from xcoll.collateral.haircuts.waterfall import (
     ADJUSTMENTS,
     PARTS,
@@ -21,14 +16,13 @@ from xcoll.collateral.haircuts.waterfall import (
 
 __all__ = [
     "ADJUSTMENTS",
-    "CONTRACT_POINTS",
+    "CHANGES",
     "PARTS",
     "basel_exposure",
     "basel_haircut",
     "basis_loss",
     "check_parts",
-    "contract_addon",
-    "failure_reserve",
+    "contract_sensitivity",
     "haircut",
     "long",
     "shares",

@@ -1,6 +1,6 @@
-"""What a token runs through: operational points, the basis to its underlying, sudden failure."""
+"""What a token runs through: the basis to its underlying, and what each contract point weighs."""
 
-import bisect
+import datetime
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,47 +8,15 @@ import pandas as pd
 from scipy.signal import lfilter
 
 from xcoll import checks
+from xcoll.collateral.addons import Addons
 from xcoll.collateral.facts import Basis, Contract
+from xcoll.collateral.haircuts.waterfall import check_parts, haircut
+from xcoll.errors import ParameterError
 from xcoll.estimators.tail import historical
 
-__all__ = ["CONTRACT_POINTS", "basis_loss", "contract_addon", "failure_reserve"]
+__all__ = ["CHANGES", "basis_loss", "contract_sensitivity"]
 
-
-# Operational add-on in fractions of value: attribute of a contract → (from this value on, points).
-# Assumed for this project (2025-03): an ordering by judgement, no loss data stands behind a step.
-CONTRACT_POINTS: dict[str, tuple[tuple[float, float], ...]] = {
-    "depth": ((0, 0.0), (1, 0.0025), (2, 0.005), (3, 0.01)),
-    "upgradeable": ((0, 0.0), (1, 0.005)),
-    "oracles": ((0, 0.0), (1, 0.0025), (2, 0.005)),
-    "age": ((0, 0.01), (1, 0.005), (2, 0.0025), (3, 0.0)),
-    "audits": ((0, 0.01), (1, 0.005), (2, 0.0025), (3, 0.0)),
-}
-
-
-def contract_addon(
-    contract: Contract | None,
-    points: Mapping[str, tuple[tuple[float, float], ...]] = CONTRACT_POINTS,
-) -> pd.Series:
-    """Operational add-on of a token, attribute by attribute; its sum is the contract part.
-
-    Parameters
-    ----------
-    contract : Contract or None
-        Attributes of the token's contract; None for a native coin, which has no add-on.
-    points : mapping
-        Attribute → steps of (from this value on, points), values ascending.
-
-    Returns
-    -------
-    Series
-        Points by attribute, fractions.
-    """
-    addon = dict.fromkeys(points, 0.0)
-    if contract is not None:
-        for name, steps in points.items():
-            value = checks.at_least(name, float(getattr(contract, name)), steps[0][0])
-            addon[name] = steps[bisect.bisect_right([start for start, _ in steps], value) - 1][1]
-    return pd.Series(addon, dtype=float, name="points")
+CHANGES = ("better", "worse", "off")
 
 
 def basis_loss(
@@ -84,18 +52,49 @@ def basis_loss(
     return max(historical(-np.expm1(gap), confidence).es, 0.0)
 
 
-def failure_reserve(hazard: float, loss_given_failure: float, exposure_usd: float) -> float:
-    """Yearly reserve in dollars for what goes to zero at once: hazard × loss × exposure.
+def contract_sensitivity(
+    parts: pd.DataFrame,
+    contracts: Mapping[str, Contract | None],
+    addons: Addons,
+    day: datetime.date,
+) -> pd.DataFrame:
+    """How the haircut moves with each entry of the table of contract points.
 
     Parameters
     ----------
-    hazard : float
-        Probability of failure a year, in [0, 1].
-    loss_given_failure : float
-        Fraction of the exposure that is lost, in [0, 1].
-    exposure_usd : float
-        Debt that rests on the token, dollars, not negative.
+    parts : DataFrame
+        By asset, columns `haircuts.PARTS`; the contract part is taken from `addons` anew.
+    contracts : mapping
+        Asset → its contract; native coins (None) are left out.
+    addons : Addons
+        The table.
+    day : date
+        The age of a contract is counted to it.
+
+    Returns
+    -------
+    DataFrame
+        Index asset and attribute.  points: what the attribute adds to the contract part; better,
+        worse, off: change of the unrounded haircut (fractions) where the attribute stood one entry
+        of the table better or worse, 0 where the table ends there, or counted nothing.
+
+    Raises
+    ------
+    ParameterError
+        An asset of `parts` has no entry in `contracts`, or was deployed after `day`; or none of
+        them has a contract.
     """
-    hazard = checks.fraction("hazard", hazard, closed=True)
-    loss = checks.fraction("loss given failure", loss_given_failure, closed=True)
-    return hazard * loss * checks.at_least("exposure", exposure_usd, 0.0)
+    missing = [asset for asset in parts.index if asset not in contracts]
+    if missing:
+        raise ParameterError(f"no entry in contracts for {missing}; give None for a native coin")
+    # 1 − H = kept·(1 − contract) is linear in the points
+    kept = 1.0 - haircut(check_parts(parts).assign(contract=0.0))
+    found = {}
+    for asset in parts.index:
+        if contracts[asset] is not None:
+            changed = addons.changed(contracts[asset], day, str(asset))
+            moves = changed[list(CHANGES)].sub(changed["points"], axis=0) * kept[asset]
+            found[asset] = changed[["points"]].join(moves)
+    if not found:
+        raise ParameterError(f"none of {parts.index.tolist()} has a contract; name a token")
+    return pd.concat(found, names=["asset"])

@@ -19,6 +19,8 @@ __all__ = [
 
 # Horizons at which thresholds are given.
 HORIZONS = ("1h", "4h", "24h")
+HOUR = pd.Timedelta("1h")
+NONE = pd.Timedelta(0)
 
 
 def clearing_time(size_usd: float, adv_usd: float, participation: float) -> pd.Timedelta:
@@ -33,8 +35,9 @@ def largest_clearing(time: pd.Timedelta, adv_usd: float, participation: float) -
     """Dollars that clear within `time` at a share `participation` of the volume of a day."""
     days = time / pd.Timedelta("1D")
     checks.positive("time left to clear, in days", days)
-    volume = checks.positive("average daily volume", adv_usd)
-    return days * volume * checks.fraction("participation", participation, closed=True)
+    rate = checks.positive("average daily volume", adv_usd)
+    rate *= checks.fraction("participation", participation, closed=True)
+    return days * checks.positive("selling rate", rate)
 
 
 def covering_horizon(close_out: pd.Timedelta, horizons: tuple[str, ...] = HORIZONS) -> str:
@@ -55,21 +58,33 @@ class CloseOut:
     Attributes
     ----------
     position_usd : float
-        Dollars closed: the position asked for, or the largest that clears within a day.
+        Dollars closed: the position asked for, or the largest that clears in the longest horizon.
     oracle, queue, finality : Timedelta
         Wait for a price, time to sell at the participation rate, settlement of the chain.
+    redemption : Timedelta
+        Time in which a derived token turns into its underlying; 0 for the others.
     total : Timedelta
-        Their sum, ``h = oracle delay + time to clear the queue + finality``.
+        Their sum, ``h = oracle delay + time to clear the queue + finality``, and the redemption
+        where the token has to be redeemed before it is sold.
     horizon : str
-        The smallest of `HORIZONS` that covers `total`.
+        The smallest of the horizons that covers `total`.
     """
 
     position_usd: float
     oracle: pd.Timedelta
     queue: pd.Timedelta
     finality: pd.Timedelta
+    redemption: pd.Timedelta
     total: pd.Timedelta
     horizon: str
+
+    @property
+    def row(self) -> dict[str, float | str]:
+        """The attributes as a row of a table, times in hours."""
+        return {
+            name: value / HOUR if isinstance(value, pd.Timedelta) else value
+            for name, value in vars(self).items()
+        }
 
 
 def close_out(
@@ -78,6 +93,10 @@ def close_out(
     participation: float,
     oracle: pd.Timedelta,
     finality: pd.Timedelta,
+    redemption: pd.Timedelta = NONE,
+    *,
+    redeem: bool = False,
+    horizons: tuple[str, ...] = HORIZONS,
 ) -> CloseOut:
     """Close-out of `position_usd`, capped at what clears within the longest horizon.
 
@@ -87,17 +106,30 @@ def close_out(
         Position and volume of a day, dollars, above zero.
     participation : float
         Share of the volume that can be sold, in (0, 1].
-    oracle, finality : Timedelta
-        Not negative; together shorter than the longest horizon, or `ParameterError`.
+    oracle, finality, redemption : Timedelta
+        Not negative; what is waited for is together shorter than the longest horizon, or
+        `ParameterError`.
+    redeem : bool
+        Whether the seller must redeem the token first: its redemption is waited for then, and
+        only reported otherwise.
+    horizons : tuple of str
+        Horizons for which losses are known.
     """
-    longest = max(pd.Timedelta(horizon) for horizon in HORIZONS)
-    if oracle + finality >= longest:
+    for name, wait in (("oracle", oracle), ("finality", finality), ("redemption", redemption)):
+        if wait < NONE:
+            raise ParameterError(f"{name} is {wait}; give a time of at least 0")
+    longest = max(pd.Timedelta(horizon) for horizon in horizons)
+    waited = oracle + finality + (redemption if redeem else NONE)
+    if waited >= longest:
+        waits = f"oracle delay {oracle}, finality {finality}"
+        waits += f", redemption {redemption}" if redeem else ""
         raise ParameterError(
-            f"oracle delay {oracle} and finality {finality} leave no time to sell within "
-            f"{longest}; shorten the wait for a price"
+            f"{waits} leave no time to sell within {longest}; shorten what is waited for, "
+            "or give a longer horizon"
         )
-    most = largest_clearing(longest - oracle - finality, adv_usd, participation)
+    most = largest_clearing(longest - waited, adv_usd, participation)
     position = min(checks.positive("position", position_usd), most)
     queue = clearing_time(position, adv_usd, participation)
-    total = oracle + queue + finality
-    return CloseOut(position, oracle, queue, finality, total, covering_horizon(total))
+    total = waited + queue
+    horizon = covering_horizon(total, horizons)
+    return CloseOut(position, oracle, queue, finality, redemption, total, horizon)

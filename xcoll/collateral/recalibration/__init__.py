@@ -1,11 +1,55 @@
-"""Haircuts that follow the market without lurching."""
+"""Haircuts that follow the market without lurching: tools, guard rails, and what they do."""
 
+from xcoll.collateral.recalibration.delisting import SIGNS, signs
+from xcoll.collateral.recalibration.guard import RULES, guarded, immediate, in_force, ramped
 from xcoll.collateral.recalibration.measures import (
+    fall_back,
     largest_rise,
+    longest_stay,
     peak_to_trough,
     procyclicality,
     tidy_paths,
 )
-from xcoll.collateral.recalibration.tools import exhaustible_buffer
+from xcoll.collateral.recalibration.memory import differences, forgotten, remembered, without
+from xcoll.collateral.recalibration.response import (
+    expected_targets,
+    step_response,
+    volatility_step,
+)
+from xcoll.collateral.recalibration.tools import (
+    EMIR,
+    TOOLS,
+    Damping,
+    Targets,
+    exhaustible_buffer,
+    post,
+)
 
-__all__ = ["exhaustible_buffer", "largest_rise", "peak_to_trough", "procyclicality", "tidy_paths"]
+__all__ = [
+    "EMIR",
+    "RULES",
+    "SIGNS",
+    "TOOLS",
+    "Damping",
+    "Targets",
+    "differences",
+    "exhaustible_buffer",
+    "expected_targets",
+    "fall_back",
+    "forgotten",
+    "guarded",
+    "immediate",
+    "in_force",
+    "largest_rise",
+    "longest_stay",
+    "peak_to_trough",
+    "post",
+    "procyclicality",
+    "ramped",
+    "remembered",
+    "signs",
+    "step_response",
+    "tidy_paths",
+    "volatility_step",
+    "without",
+]

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from xcoll.collateral.thresholds.closure import threshold
+from xcoll.errors import DataError, ParameterError
 from xcoll.estimators import tail, volatility
 from xcoll.estimators.tail import excursion
 from xcoll.market.returns import log_returns
 
-__all__ = ["Bars", "debt_pairs", "market_parts", "ratio_shortfall"]
+__all__ = ["Bars", "debt_pairs", "market_parts", "ratio_shortfall", "unpriced"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,14 @@ def ratio_shortfall(
     -------
     Series
         By collateral, without the debt itself.
+
+    Raises
+    ------
+    DataError
+        The debt has no prices.
     """
+    if debt not in history.close:
+        raise DataError(f"the debt {debt} has no prices; leave it out, or add its column")
     returns = log_returns(history.close)
     ratio = returns.sub(returns[debt], axis=0).drop(columns=debt)
     sigma = volatility.ewma(ratio)
@@ -138,7 +146,15 @@ def debt_pairs(
     -------
     DataFrame
         collateral × debt with ``USD`` first, unrounded, highest first; NaN stays.
+
+    Raises
+    ------
+    ParameterError
+        A debt without its oracle part.
     """
+    missing = market.columns.difference(other.index)
+    if len(missing):
+        raise ParameterError(f"no parts of the debt {missing[0]}; its stale price is one of them")
     found = {"USD": threshold(dollar.loc[market.index], bonus)}
     for debt in market:
         part = market[debt].dropna()
@@ -147,3 +163,30 @@ def debt_pairs(
         found[debt] = threshold(parts.assign(market=part, oracle=stale), bonus)
     pairs = pd.DataFrame(found, index=market.index).rename_axis("asset")
     return pairs.sort_values("USD", ascending=False)
+
+
+def unpriced(levels: pd.DataFrame) -> pd.DataFrame:
+    """What a venue that knows one threshold an asset leaves unpriced against a volatile debt.
+
+    Parameters
+    ----------
+    levels : DataFrame
+        collateral × debt thresholds with ``USD`` among the debts (`debt_pairs`); NaN pairs are
+        left out.
+
+    Returns
+    -------
+    DataFrame
+        Rows: asset, debt, alone (LT_i, against a dollar), pair (LT_ij), difference (LT_ij − LT_i:
+        negative where one threshold is too high), uncovered (``max(0, 1 − LT_ij / LT_i)``, the
+        share of a debt at LT_i that a close-out as bad as the calibrated one does not repay once
+        the keeper has the bonus); worst first.
+    """
+    if "USD" not in levels:
+        raise ParameterError("levels have no column USD; give what `debt_pairs` returns")
+    rows = levels.drop(columns="USD").melt(ignore_index=False, var_name="debt", value_name="pair")
+    rows = rows.dropna(subset="pair").rename_axis("asset").reset_index()
+    rows.insert(2, "alone", levels["USD"].loc[rows["asset"]].to_numpy())
+    rows["difference"] = rows["pair"] - rows["alone"]
+    rows["uncovered"] = (1.0 - rows["pair"] / rows["alone"]).clip(lower=0.0)
+    return rows.sort_values("difference", kind="stable", ignore_index=True)

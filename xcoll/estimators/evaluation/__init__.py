@@ -16,6 +16,12 @@ from xcoll.estimators.evaluation.hits import (
 )
 from xcoll.estimators.evaluation.inputs import Hits, Result
 from xcoll.estimators.evaluation.montecarlo import Null, monte_carlo_p_value, null
+from xcoll.estimators.evaluation.overlapping import (
+    Rate,
+    exceedance_rate,
+    exceedances,
+    sub_samples,
+)
 from xcoll.estimators.evaluation.quantile import dynamic_quantile
 from xcoll.estimators.evaluation.regression import (
     Regression,
@@ -55,6 +61,7 @@ __all__ = [
     "Law",
     "Null",
     "ParetoLaw",
+    "Rate",
     "Regression",
     "Result",
     "TrafficLight",
@@ -68,7 +75,9 @@ __all__ = [
     "dynamic_quantile",
     "es_intercept",
     "es_regression",
+    "exceedance_rate",
     "exceedance_residuals",
+    "exceedances",
     "first_failure",
     "fz0",
     "hit_chance",
@@ -89,6 +98,7 @@ __all__ = [
     "rates",
     "size_and_power",
     "size_of_tests",
+    "sub_samples",
     "tail_chance",
     "tick",
     "traffic_light",

@@ -22,10 +22,7 @@ def end_losses(log_returns: pd.DataFrame, bars: int = 1) -> pd.DataFrame:
 
     Time × asset; the last h bars are NaN, a NaN return makes its windows NaN, gains are negative.
     """
-    travelled = log_returns.shift(-1)
-    for s in range(2, checks.whole("bars", bars) + 1):
-        travelled = travelled + log_returns.shift(-s)
-    return -np.expm1(travelled)
+    return _ahead(log_returns, log_returns, bars, close_out=False)
 
 
 def close_out_losses(log_returns: pd.DataFrame, low: pd.DataFrame, bars: int = 1) -> pd.DataFrame:
@@ -33,11 +30,22 @@ def close_out_losses(log_returns: pd.DataFrame, low: pd.DataFrame, bars: int = 1
 
     `low` holds log excursions `ln(L_t / P_{t-1}) <= 0`, time × asset like `log_returns`.
     """
-    worst, travelled = low.shift(-1), log_returns.shift(-1)
-    for s in range(2, checks.whole("bars", bars) + 1):
-        worst = np.minimum(worst, travelled + low.shift(-s))
-        travelled = travelled + log_returns.shift(-s)
-    return -np.expm1(worst)
+    return _ahead(log_returns, low, bars, close_out=True)
+
+
+def _ahead(
+    log_returns: pd.DataFrame, low: pd.DataFrame, bars: int, close_out: bool
+) -> pd.DataFrame:
+    r, x = log_returns.to_numpy(dtype=float), low.to_numpy(dtype=float)
+    found, known = np.full(r.shape, np.nan), len(r) - checks.whole("bars", bars)
+    if known > 0:
+        worst, travelled = np.full((known, r.shape[1]), np.inf), np.zeros((known, r.shape[1]))
+        for s in range(1, bars + 1):
+            # a NaN anywhere on the way makes the whole window NaN
+            worst = np.minimum(worst, travelled + x[s : s + known])
+            travelled = travelled + r[s : s + known]
+        found[:known] = -np.expm1(worst if close_out else travelled)
+    return pd.DataFrame(found, log_returns.index, log_returns.columns)
 
 
 def realised_losses(

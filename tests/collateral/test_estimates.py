@@ -1,0 +1,171 @@
+"""What prices say at a date: by hand, in order, and blind to what comes later."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.collateral.world import MULTIPLES, UNIVERSE, history
+from xcoll.collateral import estimates
+from xcoll.collateral.haircuts import market
+from xcoll.collateral.haircuts.market import Tail
+from xcoll.collateral.history import History
+from xcoll.collateral.policy import Policy
+from xcoll.errors import DataError, EstimationError, ParameterError
+from xcoll.estimators import tail
+
+POLICY = Policy(tail=Tail(0.95), window="200D")
+
+
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="module")
+def known():
+    return history(draws=2)
+
+
+@pytest.fixture(scope="module")
+def table(known):
+    return estimates.at(known, UNIVERSE, POLICY, MULTIPLES, rng())
+
+
+def test_losses_are_the_market_parts_at_each_horizon(known, table):
+    moving = known.of([a for a in known.assets if a not in UNIVERSE.stablecoins])
+    for name, rule in (
+        ("forecast", lambda: market.forecast(moving, POLICY.tail, "fhs", "200D")),
+        ("long_run", lambda: market.long_run(moving, POLICY.tail)),
+        ("stressed", lambda: market.stressed(moving, POLICY.tail)),
+    ):
+        day = rule()["ETH"]
+        fall = MULTIPLES["forecast" if name == "forecast" else "long_run"]
+        for horizon in ("1h", "4h", "24h"):
+            expected = day * UNIVERSE.intraday.share(horizon) * max(fall[horizon], 1.0)
+            assert table.loc[("ETH", horizon), name] == pytest.approx(expected, rel=1e-12)
+    assert table["scaled"].groupby("horizon").first().to_dict() == {
+        "1h": True, "4h": True, "24h": False,
+    }  # fmt: skip
+
+
+def test_a_pegged_asset_has_one_loss_whatever_todays_volatility(table):
+    pegged = table.loc[UNIVERSE.stablecoins]
+    assert (pegged["forecast"] == pegged["long_run"]).all()
+    assert (pegged["forecast"] == pegged["stressed"]).all()
+    assert pegged["forecast"].between(0.0, 0.2).all()
+
+
+def test_the_week_is_the_larger_of_past_and_paths(known, table):
+    low = [tail.close_out_losses(known.log_returns, low, 7) for low in known.lows]
+    past = np.mean([np.sort(x["BTC"].dropna())[::-1][int(0.05 * (len(x) - 7))] for x in low])
+    assert table.loc[("BTC", "24h"), "week"] >= past
+    for factor in (0.01, 5.0):
+        sigma = known.volatility.copy()
+        sigma.iloc[-1] *= factor
+        found = estimates.excursion_quantile(
+            History(known.log_returns, known.lows, sigma), POLICY, rng()
+        )["BTC"]
+        assert found == pytest.approx(past) if factor < 1.0 else found > 2.0 * past
+
+
+def test_paths_of_the_week_agree_with_the_plain_simulation():
+    known = history(bars=300, assets=["BTC", "ETH"])
+    last = known.volatility.iloc[-1:] * 5.0  # so that the paths decide
+    shaken = History(known.log_returns, known.lows, pd.concat([known.volatility.iloc[:-1], last]))
+    found = estimates.excursion_quantile(shaken, POLICY, rng(), paths=4000)
+    score = (known.log_returns.iloc[1:] / shaken.volatility.shift(1).iloc[1:]).to_numpy()
+    low = (known.lows[0].iloc[1:] / shaken.volatility.shift(1).iloc[1:]).to_numpy()
+    keep = np.isfinite(score).all(axis=1)
+    generator = rng()
+    picks = generator.integers(0, keep.sum(), (7, 4000)).T
+    paths = tail.simulate(score[keep], low[keep], last.to_numpy()[0], picks, tail.Recursion.ewma())
+    by_hand = np.sort(tail.path_losses(*paths), axis=0)[::-1][200]
+    np.testing.assert_allclose(found, by_hand, rtol=1e-9)
+
+
+def test_a_young_asset_is_drawn_over_its_own_past_and_the_others_are_not_cut():
+    known = history(bars=400, assets=["BTC", "ETH", "AVAX"])
+    returns = known.log_returns.copy()
+    returns.loc[returns.index[:250], "AVAX"] = np.nan
+    lows = tuple(low.where(returns.notna()) for low in known.lows)
+    sigma = known.volatility.where(returns.notna())
+    young = History(returns, lows, sigma)
+    old = young.of(["BTC", "ETH"])
+    both, alone = (estimates.excursion_quantile(h, POLICY, rng()) for h in (young, old))
+    assert both["BTC"] == alone["BTC"]
+    assert np.isfinite(both["AVAX"])
+
+
+def test_nothing_at_a_date_moves_when_the_next_bar_jumps(known):
+    now = known.log_returns.index[350]
+    jumped = known.log_returns.copy()
+    jumped.iloc[351] = -0.6
+    lows = tuple(np.minimum(low, jumped) for low in known.lows)
+    sigma = known.volatility.copy()
+    sigma.iloc[351:] *= 3.0
+    changed = History(jumped, lows, sigma)
+    dates = known.log_returns.index[[300, 350]]
+    before, after = (
+        estimates.walk(h, dates, UNIVERSE, POLICY, MULTIPLES, rng()) for h in (known, changed)
+    )
+    pd.testing.assert_frame_equal(before, after)
+    later = known.log_returns.index[[352]]
+    moved = estimates.walk(changed, later, UNIVERSE, POLICY, MULTIPLES, rng())
+    assert (moved["long_run"].xs("BTC", level="asset") > 0.1).any()
+    assert now in before.index.get_level_values("time")
+
+
+def test_an_asset_joins_when_it_has_the_minimum_and_leaves_when_it_stops():
+    known = history(bars=400, assets=["BTC", "ETH", "LUNA"])
+    returns = known.log_returns.copy()
+    returns.loc[returns.index[:100], "ETH"] = np.nan
+    returns.loc[returns.index[300:], "LUNA"] = np.nan
+    lows = tuple(low.where(returns.notna()) for low in known.lows)
+    moved = History(returns, lows, known.volatility)
+    dates = returns.index[[200, 290, 399]]
+    found = estimates.walk(moved, dates, UNIVERSE, POLICY, MULTIPLES, rng(), minimum="150D")
+    there = found.index.to_frame(index=False).groupby("time")["asset"].unique().map(list).tolist()
+    assert there == [["BTC", "LUNA"], ["BTC", "ETH", "LUNA"], ["BTC", "ETH"]]
+
+
+def test_a_shorter_look_back_forgets():
+    known = history(bars=700, assets=["BTC", "ETH"])
+    returns = known.log_returns.copy()
+    returns.iloc[50] = -0.5
+    crashed = History(returns, tuple(np.minimum(x, returns) for x in known.lows), known.volatility)
+    long, short = (
+        estimates.at(
+            crashed, UNIVERSE, Policy(tail=Tail(0.99), look_back=back), MULTIPLES, rng()
+        ).xs("24h", level="horizon")
+        for back in (None, "365D")
+    )
+    assert (long["long_run"] > short["long_run"]).all()
+    assert (long["forecast"] == short["forecast"]).all()
+
+
+def test_weekly_dates_end_at_the_last_bar():
+    known = history(bars=100, assets=["BTC"])
+    dates = estimates.weekly(known, "2021-02-01")
+    assert dates[-1] == known.now
+    assert (np.diff(dates) == np.timedelta64(7, "D")).all()
+    assert dates[0] >= pd.Timestamp("2021-02-01") > dates[0] - pd.Timedelta("7D")
+    with pytest.raises(ParameterError, match="the history ends at"):
+        estimates.weekly(known, "2022-01-01")
+
+
+def test_multiples_are_measured_from_a_bar_on_and_published_below():
+    trigger = pd.DataFrame({"scale": ["long run", "forecast"], "multiplier": [1.2, 0.9]})
+    daily = estimates.multiples(UNIVERSE, trigger, pd.Timedelta("1D"))
+    assert daily.loc["4h"].tolist() == [UNIVERSE.intraday.multiple("4h").mean] * 2
+    assert daily.loc["24h"].to_dict() == {"forecast": 0.9, "long_run": 1.2}
+    hourly = estimates.multiples(UNIVERSE, trigger, pd.Timedelta("1h"))
+    assert (hourly["long_run"] == 1.2).all()
+
+
+def test_what_cannot_be_estimated_is_named(known):
+    with pytest.raises(EstimationError, match="no date to calibrate at"):
+        estimates.walk(known, [], UNIVERSE, POLICY, MULTIPLES, rng())
+    blind = History(known.log_returns, known.lows, known.volatility.assign(ADA=np.nan))
+    with pytest.raises(EstimationError, match=r"ADA has no volatility today.*new_assets"):
+        estimates.excursion_quantile(blind, POLICY, rng())
+    with pytest.raises(DataError, match="no asset has a return"):
+        estimates.walk(known, [pd.Timestamp("2019-01-01")], UNIVERSE, POLICY, MULTIPLES, rng())

@@ -1,0 +1,106 @@
+"""Figures of liquidity: their titles are made from the numbers, their axes are named."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from xcoll.collateral import liquidity
+
+mpl.use("agg")
+from matplotlib import pyplot as plt
+
+from xcoll.workbook.plots import liquidity as plots
+from xcoll.workbook.plots import style
+
+MODELS = {
+    "ETH": liquidity.DepthTable((1e5, 1e6, 1e7), (0.001, 0.01, 0.1), "ETH"),
+    "BTC": liquidity.SquareRoot(0.05, 1e8),
+    "ADA": liquidity.SquareRoot(0.1, 1e7),
+}
+LIMITS = pd.DataFrame(
+    {"keeper's profit": [1e6, 4e6, 3e5], "clearing time": [5e6, 2e6, 2e5],
+     "loss budget": [np.inf, 1.5e7, np.inf]},
+    ["ETH", "BTC", "ADA"],
+)  # fmt: skip
+SIZES = np.geomspace(1e4, 2e7, 80)
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    style.apply()
+    yield
+    plt.close("all")
+
+
+def test_impact():
+    caps = liquidity.caps(LIMITS)
+    figure = plots.impact(liquidity.curves(MODELS, SIZES), caps)
+    # 1 % by the quote, 0.05·√(2/100), 0.1·√(0.2/10)
+    assert figure.get_suptitle() == (
+        "A sale at the cap loses 0.7 % (BTC) to 1.4 % (ADA) of its value on a bad day"
+    )
+    drawn = [ax for ax in figure.axes if ax.axison]
+    assert [ax.get_title(loc="left") for ax in drawn] == [
+        r"BTC, cap \$2.00M", r"ETH, cap \$1.00M", r"ADA, cap \$200k"
+    ]  # fmt: skip
+    assert [ax.texts[0].get_text() for ax in drawn] == [
+        "clearing time", "keeper's profit", "clearing time"
+    ]  # fmt: skip
+    dot = drawn[1].collections[0].get_offsets()[0]
+    assert dot.tolist() == pytest.approx([1e6, 0.01], rel=0.01)
+    assert all(ax.get_xscale() == ax.get_yscale() == "log" for ax in drawn)
+    assert all("log" in ax.get_xlabel() for ax in drawn)
+    assert "modelled" in figure.get_supxlabel()
+
+
+def test_an_asset_without_a_cap_is_left_out():
+    caps = liquidity.caps(LIMITS).drop("ADA")
+    figure = plots.impact(liquidity.curves(MODELS, SIZES), caps)
+    assert sum(ax.axison for ax in figure.axes) == 2
+
+
+def test_caps():
+    figure = plots.caps(LIMITS, liquidity.caps(LIMITS))
+    assert figure.get_suptitle() == (
+        r"Caps run from \$200k (ADA) to \$2.00M (BTC); the clearing time sets 2 of 3"
+    )
+    (ax,) = figure.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["ADA", "ETH", "BTC"]
+    accent = mpl.colors.to_rgba(style.ACCENT)
+    points = [
+        tuple(point)
+        for drawn in ax.collections
+        if isinstance(drawn, mpl.collections.PathCollection)
+        and tuple(drawn.get_facecolor()[0]) == accent
+        for point in drawn.get_offsets().tolist()
+    ]
+    assert sorted(points) == [(2e5, 0.0), (1e6, 1.0), (2e6, 2.0)]
+    named = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert named == ["keeper's profit", "clearing time", "loss budget", "binds"]
+    assert "assumed" in figure.get_supxlabel()
+    assert "log" in ax.get_xlabel()
+
+
+def test_addons():
+    changes = pd.DataFrame(
+        {
+            "asset": ["WBTC", "WBTC", "USDT", "USDT"],
+            "attribute": ["depth", "audits"] * 2,
+            "better": [-0.001, 0.0, -0.002, 0.0],
+            "worse": [0.002, 0.003, 0.004, 0.002],
+            "off": [-0.002, 0.0, -0.005, -0.004],
+        }
+    )
+    figure = plots.addons(changes)
+    assert figure.get_suptitle() == (
+        "Contract points are 0.2 (WBTC) to 0.9 points (USDT) of the haircut;"
+        " one step worse adds up to 0.4"
+    )
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["depth", "audits"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["WBTC", "USDT"]
+    assert any("percentage points" in ax.get_xlabel() for ax in figure.axes)
+    assert "assumed" in figure.get_supxlabel()
+    assert sorted(bar.get_width() for bar in figure.axes[0].patches) == [
+        -0.002, -0.001, 0.002, 0.004
+    ]  # fmt: skip

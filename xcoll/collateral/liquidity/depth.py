@@ -1,0 +1,126 @@
+"""What is known of an asset's market on a day, and the market that a keeper meets on a bad one.
+
+Volumes were measured over whole years and quotes on one date.  On another date the nearest of them
+stands in, and is marked as assumed.
+"""
+
+import datetime
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from xcoll import checks
+from xcoll.collateral.facts import Stress
+from xcoll.collateral.liquidity.impact import DepthTable, Impact, SquareRoot
+from xcoll.collateral.universe import Asset, Universe
+from xcoll.errors import ParameterError
+
+__all__ = ["Market", "as_of", "markets", "stressed_market"]
+
+YEAR_BEFORE = 2022  # the year of `Liquidity.adv_2022_usd`
+
+
+@dataclass(frozen=True)
+class Market:
+    """What is known of an asset's market on a day.
+
+    Attributes
+    ----------
+    adv_usd, adv_p5_usd : float
+        Median and 5th percentile of a day's volume, dollars; NaN where no volume is stated.
+    assumed : bool
+        Whether the median was not measured in the year of the day; the 5th percentile of 2022 and
+        before is always carried over from the facts' own year, in proportion.
+    quotes : DepthTable or None
+        Price impact of one swap, where it was quoted.
+    quotes_assumed : bool
+        Whether the quotes are of another date.
+    """
+
+    adv_usd: float
+    adv_p5_usd: float
+    assumed: bool
+    quotes: DepthTable | None
+    quotes_assumed: bool
+
+
+def as_of(asset: Asset, day: datetime.date) -> Market:
+    """What is known of an asset's market on `day`, without a look at later years where it can be.
+
+    In 2022 and before, the median volume of 2022 holds; afterwards, or where that is not stated,
+    the median of the facts' own year.
+
+    Parameters
+    ----------
+    asset : Asset
+        With `liquidity`, `depth`, both or neither.  A derived token has quotes of its own and the
+        volume of its underlying, which is asked for there.
+    day : date
+        A `Timestamp` will do.
+    """
+    day = pd.Timestamp(day).date()
+    quotes = asset.depth and DepthTable(asset.depth.size_usd, asset.depth.impact, asset.symbol)
+    quotes_assumed = asset.depth is not None and (asset.depth.assumed or day != asset.depth.date)
+    if asset.liquidity is None:
+        return Market(np.nan, np.nan, True, quotes, quotes_assumed)
+    facts = asset.liquidity
+    before = day.year <= YEAR_BEFORE and facts.adv_2022_usd is not None
+    adv = facts.adv_2022_usd if before else facts.adv_usd
+    measured = day.year == (YEAR_BEFORE if before else facts.date.year)
+    p5 = facts.adv_p5_usd * (adv / facts.adv_usd)
+    return Market(adv, p5, facts.assumed or not measured, quotes, quotes_assumed)
+
+
+def stressed_market(
+    asset: Asset, sigma_day: float, stress: Stress, day: datetime.date | None = None
+) -> Impact:
+    """What a keeper sells into on a bad day.
+
+    Quotes of a decentralised exchange at the depth left in a crisis, where the asset has them;
+    otherwise the square-root law on the 5th percentile of its daily volume.
+
+    Parameters
+    ----------
+    asset : Asset
+        With `depth` or `liquidity`.
+    sigma_day : float
+        Volatility of a bad day, a fraction.
+    stress : Stress
+        Multipliers of depth in a crisis.
+    day : date, optional
+        Volumes are `as_of` it; by default of the facts' own date.
+    """
+    fact = asset.depth or asset.liquidity
+    if fact is None:
+        raise ParameterError(f"{asset.symbol} has neither depth nor liquidity; give one of them")
+    known = as_of(asset, fact.date if day is None else day)
+    if known.quotes is not None:
+        return known.quotes.stressed(stress.dex_depth)
+    return SquareRoot(sigma_day, known.adv_p5_usd)
+
+
+def markets(
+    universe: Universe, sigma_day: pd.Series, day: datetime.date, depth: float = 1.0
+) -> dict[str, Impact]:
+    """`stressed_market` of every asset that may be pledged or owed and has a volatility.
+
+    Parameters
+    ----------
+    universe : Universe
+        Volumes, quotes and the depth left in a crisis.
+    sigma_day : Series
+        Volatility of a bad day by asset with prices; a derived token takes its underlying's.
+    day : date
+        Volumes are `as_of` it.
+    depth : float
+        Multiplies the depth of every market once more, above zero.
+    """
+    checks.positive("depth", depth)
+    return {
+        symbol: stressed_market(
+            asset, float(sigma_day[asset.underlying or symbol]), universe.stress, day
+        ).stressed(depth)
+        for symbol, asset in universe.assets.items()
+        if asset.roles and (asset.underlying or symbol) in sigma_day.index
+    }

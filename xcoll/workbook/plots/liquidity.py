@@ -1,0 +1,146 @@
+"""Figures of liquidity and add-ons: impact by size, the limits of a cap, points of a contract."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from xcoll.workbook.plots import style
+from xcoll.workbook.tables import money, percent
+
+__all__ = ["addons", "caps", "impact"]
+
+COLUMNS = 4
+LIMITS = {
+    "keeper's profit": "o",
+    "largest quote": ">",
+    "clearing time": "s",
+    "reserve budget": "D",
+    "loss budget": "^",
+}
+MARKETS = (
+    "quotes at a crisis's depth, else the square-root law on a quiet day's volume: modelled;"
+    " budgets assumed"
+)
+
+
+def impact(curves: pd.DataFrame, caps: pd.DataFrame) -> Figure:
+    """Impact by size, one panel an asset on shared logarithmic axes, with the cap marked.
+
+    `curves` is size × asset in fractions, NaN beyond the largest quote; `caps` is by asset, with
+    cap_usd and binding.  Assets without a cap are left out; the largest cap comes first.
+    """
+    order = caps["cap_usd"].sort_values(ascending=False, kind="stable").index
+    shown = [asset for asset in order if asset in curves]
+    at_cap = pd.Series(
+        {a: np.interp(caps.loc[a, "cap_usd"], curves.index, curves[a].ffill()) for a in shown}
+    )
+    most, least = at_cap.idxmax(), at_cap.idxmin()
+    rows = -(-len(shown) // COLUMNS)
+    figure, axes = style.figure(
+        rows, COLUMNS, height=0.9 + 1.75 * rows, share=True,
+        title=f"A sale at the cap loses {percent(at_cap[least])} ({least}) to "
+        f"{percent(at_cap[most])} ({most}) of its value on a bad day",
+    )  # fmt: skip
+    for ax, asset in zip(axes, shown, strict=False):
+        size = caps.loc[asset, "cap_usd"]
+        ax.plot(
+            curves.index, curves[asset], color=style.colour(asset), linestyle=style.linestyle(asset)
+        )
+        ax.plot([size, size], [1e-9, at_cap[asset]], color=style.CONTEXT, linewidth=0.8)
+        ax.scatter([size], [at_cap[asset]], color="black", s=16, zorder=3)
+        ax.set_title(f"{asset}, cap {_dollars(size)}", fontsize=9)
+        ax.text(
+            0.03, 0.95, caps.loc[asset, "binding"],
+            transform=ax.transAxes, va="top", fontsize=8, color="#4D4D4D",
+        )  # fmt: skip
+    for ax in axes[len(shown) :]:
+        ax.set_axis_off()
+    axes[0].set(xscale="log", yscale="log", ylim=(1e-4, 1.0))
+    axes[0].set_xlim(curves.index[0], curves.index[-1])
+    style.money(axes[0].xaxis)
+    axes[0].yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{100 * x:g} %"))
+    for row in range(rows):
+        axes[row * COLUMNS].set_ylabel("impact (log)")
+    for ax in axes[max(len(shown) - COLUMNS, 0) : len(shown)]:
+        ax.set_xlabel("sold at once (log)")
+        ax.xaxis.set_tick_params(labelbottom=True)
+    style.remark(figure, MARKETS)
+    return figure
+
+
+def caps(limits: pd.DataFrame, caps: pd.DataFrame) -> Figure:
+    """Every limit of every asset on one logarithmic axis of dollars; the binding one in the accent.
+
+    `limits` is asset × limit in dollars, inf where one does not apply; `caps` is by asset, with
+    cap_usd and binding.
+    """
+    order = caps["cap_usd"].sort_values(kind="stable").index
+    counts = caps["binding"].value_counts(sort=False).sort_values(ascending=False, kind="stable")
+    low, high = (_dollars(caps.loc[asset, "cap_usd"]) for asset in (order[0], order[-1]))
+    figure, (ax,) = style.figure(
+        height=1.4 + 0.28 * len(order),
+        title=f"Caps run from {low} ({order[0]}) to {high} ({order[-1]});"
+        f" the {counts.index[0]} sets {counts.iloc[0]} of {len(order)}",
+    )
+    place = pd.Series(range(len(order)), order)
+    finite = limits.loc[order].where(np.isfinite(limits.loc[order]))
+    ax.hlines(place, finite.min(axis=1), finite.max(axis=1), color="#D9D9D9", linewidth=2)
+    for limit in finite:
+        mark, known = LIMITS.get(limit, "P"), finite[limit].dropna()
+        binds = caps.loc[known.index, "binding"] == limit
+        for own, hue in ((known[~binds], style.CONTEXT), (known[binds], style.ACCENT)):
+            front = 4 if hue == style.ACCENT else 3
+            ax.scatter(own, place[own.index], marker=mark, color=hue, s=30, zorder=front)
+        if len(known):
+            ax.scatter([], [], marker=mark, color=style.CONTEXT, s=30, label=limit)
+    ax.scatter([], [], marker="o", color=style.ACCENT, s=30, label="binds")
+    ax.set_yticks(place, order)
+    ax.set_ylim(-0.6, len(order) - 0.4)
+    ax.set_xscale("log")
+    style.money(ax.xaxis)
+    ax.set_xlabel("largest position that the limit allows (log scale)")
+    ax.set_ylabel("asset")
+    ax.grid(visible=False, axis="y")
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    style.remark(figure, MARKETS)
+    return figure
+
+
+def addons(changes: pd.DataFrame) -> Figure:
+    """Change of the haircut with each contract point, one panel an attribute, one row an asset.
+
+    `changes` has the columns asset, attribute, better, worse and off, fractions of the haircut.
+    """
+    off = changes.groupby("asset", sort=False)["off"].sum().sort_values(ascending=False)
+    attributes = list(dict.fromkeys(changes["attribute"]))
+    figure, axes = style.figure(
+        1, len(attributes), height=1.5 + 0.3 * len(off), share=True,
+        title=f"Contract points are {-100 * off.max():.1f} ({off.index[0]}) to "
+        f"{-100 * off.min():.1f} points ({off.index[-1]}) of the haircut;"
+        f" one step worse adds up to {100 * changes['worse'].max():.1f}",
+    )  # fmt: skip
+    place = pd.Series(range(len(off)), off.index)
+    for ax, attribute in zip(axes, attributes, strict=True):
+        own = changes[changes["attribute"] == attribute].set_index("asset")
+        rows = place[own.index]
+        ax.barh(rows, own["worse"], color=style.ACCENT, height=0.6, label="one step worse")
+        ax.barh(
+            rows, own["better"], color=style.OKABE_ITO["blue"], height=0.6, label="one step better"
+        )
+        ax.scatter(own["off"], rows, marker="D", color="black", s=14, zorder=3, label="not counted")
+        ax.axvline(0.0, color="#4D4D4D", linewidth=0.8)
+        ax.set_title(attribute, fontsize=9)
+        ax.grid(visible=False, axis="y")
+    axes[0].set_yticks(place, off.index)
+    axes[0].set_ylabel("asset")
+    axes[0].xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{100 * x:+.1f}"))
+    axes[len(axes) // 2].set_xlabel("change of the haircut, percentage points of the price")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=3)
+    style.remark(figure, "contract points assumed; unrounded haircut")
+    return figure
+
+
+def _dollars(value: float) -> str:
+    return money(value).replace("$", r"\$")  # two of them in a title would be a formula
