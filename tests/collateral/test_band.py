@@ -63,6 +63,28 @@ def test_every_model_is_carried_to_the_haircut(known, parts, factors, table):
                 assert rows.loc[asset, "haircut"] == pytest.approx(whole, rel=1e-12)
 
 
+def test_the_past_may_be_cut_short(known, parts, factors, table):
+    short = (
+        band.models(
+            known,
+            parts,
+            Tail(0.95),
+            factors,
+            FOLLOWED,
+            window="300D",
+            look_back="200D",
+            methods=["fhs"],
+        )
+        .query("asset == 'B' and measure == 'es' and loss == 'end'")
+        .set_index("model")["market"]
+    )
+    cut = known.since(known.now - pd.Timedelta("200D"))
+    expected = 2 * market.long_run(cut, Tail(0.95, "es", "end"))["B"]
+    assert short["long_run"] == pytest.approx(expected, rel=1e-12)
+    same = table.query("asset == 'B' and model == 'fhs' and measure == 'es' and loss == 'end'")
+    assert short["fhs"] == pytest.approx(same["market"].item(), rel=1e-12)
+
+
 def test_order_of_the_models(table):
     wide = table.pivot_table(
         index=["asset", "model"], columns=["measure", "loss"], values="haircut"

@@ -167,7 +167,9 @@ def test_the_set_is_consistent_ordered_and_on_the_tick(study):
 
 def test_parameters_of_every_date_need_no_interval(study):
     result = calibration.parameters(study, POLICY)
-    assert list(result) == [*COLUMNS, "bonus", "covering"]
+    assert list(result) == [*COLUMNS, "bonus", "covering", "scaled", "modelled"]
+    assert result["modelled"].groupby("asset").first()[["ETH", "wstETH"]].tolist() == [False, True]
+    assert result["scaled"].groupby("horizon").all().tolist() == [True, False, True]
     assert len(result) == len(study.parts)
     week = study.week.loc[(study.now, "BTC")]
     row = result.loc[(study.now, "BTC", "4h")]

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.collateral.world import ADDONS
 from xcoll.collateral import comparison, universe, venues
 from xcoll.collateral.governance import Governance
 from xcoll.errors import ParameterError
@@ -76,7 +77,7 @@ def test_an_ltv_never_exceeds_the_recommended_threshold():
 
 
 def test_assumptions_list_what_the_universe_marks():
-    found = comparison.assumptions(UNIVERSE).set_index(["asset", "fact"])
+    found = comparison.assumptions(UNIVERSE, ADDONS).set_index(["asset", "fact"])
     assert ("wstETH", "basis") in found.index
     assert ("BTC", "liquidity") not in found.index
     assert UNIVERSE.assets["BNB"].oracle.assumed

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xcoll.collateral.facts import Span
+from xcoll.collateral.governance import Governance
 from xcoll.collateral.haircuts import PARTS, interval, market
 from xcoll.collateral.haircuts.interval import Resampled
 from xcoll.collateral.haircuts.market import Tail
@@ -63,6 +64,23 @@ def test_a_replication_is_the_figure_of_the_rows_it_drew(method, measure, freq, 
         np.testing.assert_allclose(estimate, whole, rtol=1e-12)
 
 
+def test_the_long_run_may_look_back_less_far():
+    known, of = history(), Tail(0.95)
+    cut = known.since(known.now - pd.Timedelta("150D"))
+    whole, part = (resampled(known, of, look_back=x) for x in (None, "150D"))
+    pd.testing.assert_frame_equal(whole.forecast, part.forecast)
+    # the same bars, drawn as blocks of the longer history
+    rows = len(known.log_returns) - 1
+    picks = circular_blocks(rows, np.random.default_rng(3), 40, 20)
+    lost = [x.iloc[:rows].copy() for x in market.losses(known, of, 1)]
+    for frame in lost:
+        frame.loc[frame.index < cut.log_returns.index[0]] = np.nan
+    base = market.long_run(cut, of)
+    for b in range(40):
+        drawn = np.mean([market.figures(x.to_numpy()[picks[b]], of) for x in lost], axis=0)
+        np.testing.assert_allclose(part.long_run.loc[b], drawn / base, rtol=1e-12)
+
+
 def test_other_methods_are_lent_the_error_of_filtered_scenarios():
     known, of = history(), Tail(0.95)
     lent, own = (resampled(known, of, method).forecast for method in ("evt", "fhs"))
@@ -113,6 +131,7 @@ def test_an_asset_that_stopped_has_a_long_run_and_no_forecast():
 
 PAIRS = pd.MultiIndex.from_product([["A", "wA", "S"], ["4h", "24h"]], names=["asset", "horizon"])
 FOLLOWED = pd.Series({"A": "A", "wA": "A", "S": "S"})
+FINE = Governance(tick=1e-9)  # as good as unrounded
 
 
 def other(**parts):
@@ -136,22 +155,31 @@ def test_the_ends_by_hand():
     parts = other(liquidity=0.02, oracle=0.005)
     parts.loc["wA", "basis"] = 0.01
     kept = 0.98 * 0.995
-    found = interval.intervals(estimates(), parts, drawn, FOLLOWED)
+    found = interval.intervals(estimates(), parts, drawn, FOLLOWED, FINE)
     assert found.index.tolist() == [(a, h) for a in ("A", "wA") for h in ("4h", "24h")]
     # the long run, 0.2, is above every forecast: 0.15 at most
     expected = 1 - 0.8 * kept
-    np.testing.assert_allclose(found.loc[("A", "24h")], expected, rtol=1e-13)
-    np.testing.assert_allclose(found.loc[("wA", "24h")], 1 - 0.8 * kept * 0.99, rtol=1e-13)
-    np.testing.assert_allclose(found.loc[("A", "4h")], 1 - 0.9 * kept, rtol=1e-13)
-    raw = interval.intervals(estimates(), parts, drawn, FOLLOWED, post=lambda m, *_: m)
+    np.testing.assert_allclose(found.loc[("A", "24h")], expected, atol=2e-9)
+    np.testing.assert_allclose(found.loc[("wA", "24h")], 1 - 0.8 * kept * 0.99, atol=2e-9)
+    np.testing.assert_allclose(found.loc[("A", "4h")], 1 - 0.9 * kept, atol=2e-9)
+    raw = interval.intervals(estimates(), parts, drawn, FOLLOWED, FINE, post=lambda m, *_: m)
     np.testing.assert_allclose(
-        raw.loc[("A", "24h"), ["low", "high"]], [1 - 0.945 * kept, 1 - 0.855 * kept], rtol=1e-13
+        raw.loc[("A", "24h"), ["low", "high"]], [1 - 0.945 * kept, 1 - 0.855 * kept], atol=2e-9
     )
     # where the two cross, each replication has the larger of its own two
-    both = interval.intervals(estimates(forecast=0.2), parts, drawn, FOLLOWED)
+    both = interval.intervals(estimates(forecast=0.2), parts, drawn, FOLLOWED, FINE)
     np.testing.assert_allclose(
-        both.loc[("A", "24h"), ["low", "high"]], [1 - 0.8 * kept, 1 - 0.71 * kept], rtol=1e-13
+        both.loc[("A", "24h"), ["low", "high"]], [1 - 0.8 * kept, 1 - 0.71 * kept], atol=2e-9
     )
+
+
+def test_the_ends_are_rounded_up_to_the_tick():
+    drawn = spread(np.linspace(0.5, 1.5, 101), np.ones(101))
+    found = interval.intervals(
+        estimates(), other(), drawn, FOLLOWED, Governance(tick=0.01, step=0.01),
+        post=lambda m, *_: m,
+    )  # fmt: skip
+    assert found.loc[("A", "24h"), ["low", "high"]].tolist() == [0.06, 0.15]  # 0.055 and 0.145
 
 
 def test_a_tool_sees_the_three_haircuts_of_every_replication():
@@ -162,16 +190,16 @@ def test_a_tool_sees_the_three_haircuts_of_every_replication():
         assert (stressed["A", "24h"] == stressed["A", "24h"][0]).all()
         return raw + 0.25 * (stressed - raw).clip(lower=0.0)
 
-    found = interval.intervals(estimates(), other(), drawn, FOLLOWED, post=weighted)
+    found = interval.intervals(estimates(), other(), drawn, FOLLOWED, FINE, post=weighted)
     expected = [0.055 + 0.25 * (0.3 - 0.055), 0.145 + 0.25 * (0.3 - 0.145)]
-    np.testing.assert_allclose(found.loc[("A", "24h"), ["low", "high"]], expected, rtol=1e-12)
+    np.testing.assert_allclose(found.loc[("A", "24h"), ["low", "high"]], expected, atol=2e-9)
 
 
 def test_the_scaling_is_a_second_layer():
     drawn = spread(np.ones(40_000), np.ones(40_000))
     scaling = {"4h": [Span(mean=0.45, low=0.36, high=0.54)]}
     found = interval.intervals(
-        estimates(), other(), drawn, FOLLOWED, scaling=scaling, rng=np.random.default_rng(0)
+        estimates(), other(), drawn, FOLLOWED, FINE, scaling=scaling, rng=np.random.default_rng(0)
     )
     at = found.loc[("A", "4h")]
     assert at["sampling_low"] == at["sampling_high"] == pytest.approx(0.1)
@@ -188,7 +216,7 @@ def test_the_scaling_is_a_second_layer():
 )  # fmt: skip
 def test_ends_are_haircuts_and_wider_coverage_is_wider(relative, forecast, basis, coverage):
     drawn = spread(relative, np.ones(len(relative)))
-    arguments = estimates(forecast=forecast), other(basis=basis), drawn, FOLLOWED
+    arguments = estimates(forecast=forecast), other(basis=basis), drawn, FOLLOWED, FINE
     narrow, wide = (
         interval.intervals(*arguments, coverage=c) for c in (coverage, (1 + coverage) / 2)
     )
@@ -201,15 +229,15 @@ def test_ends_are_haircuts_and_wider_coverage_is_wider(relative, forecast, basis
 
 def test_replications_without_a_figure_are_left_out():
     drawn = spread([1.0, np.nan, 1.0], [1.0, 1.0, 1.0])
-    found = interval.intervals(estimates(), other(), drawn, FOLLOWED, post=lambda m, *_: m)
+    found = interval.intervals(estimates(), other(), drawn, FOLLOWED, FINE, post=lambda m, *_: m)
     assert found.loc[("A", "24h"), "low"] == pytest.approx(0.1)
     nothing = spread([np.nan] * 3, [1.0] * 3)
-    assert interval.intervals(estimates(), other(), nothing, FOLLOWED).isna().all(axis=None)
+    assert interval.intervals(estimates(), other(), nothing, FOLLOWED, FINE).isna().all(axis=None)
 
 
 def test_stablecoins_have_the_interval_of_their_hazard():
     rows = {"asset": "S", "horizon": ["4h", "24h"], "market_low": 0.01, "market_high": [0.02, 0.04]}
-    found = interval.pegged_intervals(other(oracle=0.0025), pd.DataFrame(rows))
+    found = interval.pegged_intervals(other(oracle=0.0025), pd.DataFrame(rows), FINE)
     assert found.index.tolist() == [("S", "4h"), ("S", "24h")]
     assert found.loc[("S", "24h"), "high"] == pytest.approx(1 - 0.96 * 0.9975)
     assert found.loc[("S", "4h"), "sampling_low"] == pytest.approx(1 - 0.99 * 0.9975)
@@ -223,10 +251,15 @@ def test_bad_input():
     drawn = spread([1.0], [1.0])
     with pytest.raises(ParameterError, match="give rng"):
         interval.intervals(
-            estimates(), other(), drawn, FOLLOWED, scaling={"4h": [Span(mean=1, low=1, high=1)]}
+            estimates(),
+            other(),
+            drawn,
+            FOLLOWED,
+            FINE,
+            scaling={"4h": [Span(mean=1, low=1, high=1)]},
         )
     with pytest.raises(ParameterError, match="basis part of"):
-        interval.intervals(estimates(), other(basis=1.5), drawn, FOLLOWED)
+        interval.intervals(estimates(), other(basis=1.5), drawn, FOLLOWED, FINE)
 
 
 def simulated(alpha, beta, nu, paths=120, bars=1460, seed=5):

@@ -5,6 +5,7 @@ import pytest
 from xcoll.collateral import thresholds
 from xcoll.collateral.haircuts import PARTS
 from xcoll.collateral.thresholds import pairs
+from xcoll.errors import DataError, ParameterError
 from xcoll.estimators import tail, volatility
 
 
@@ -63,3 +64,38 @@ def test_pair_threshold_counts_both_feeds():
     dollar = thresholds.threshold(other.assign(market=0.1), bonus)
     assert found["USD"].to_dict() == dollar.to_dict()
     assert found.loc["ETH", "BTC"] < found.loc["ETH", "USD"]
+
+
+def test_faulty_debts_are_named(history):
+    with pytest.raises(DataError, match="the debt SOL has no prices"):
+        es(history, "SOL")
+    other = pd.DataFrame(0.0, ["ETH"], list(PARTS))
+    market = pd.DataFrame({"BTC": [0.1]}, ["ETH"])
+    with pytest.raises(ParameterError, match="no parts of the debt BTC"):
+        pairs.debt_pairs(market, other, pd.Series({"ETH": 0.05}), other)
+
+
+def test_what_one_threshold_leaves_unpriced():
+    levels = pd.DataFrame(
+        {"USD": [0.8, 0.9], "BTC": [0.85, 0.72], "ETH": [np.nan, 0.9]}, ["ETH", "USDC"]
+    )
+    found = pairs.unpriced(levels)
+    assert list(zip(found["asset"], found["debt"], strict=True)) == [
+        ("USDC", "BTC"), ("USDC", "ETH"), ("ETH", "BTC"),
+    ]  # fmt: skip
+    assert found["difference"].tolist() == pytest.approx([-0.18, 0.0, 0.05])
+    assert found["uncovered"].tolist() == pytest.approx([0.2, 0.0, 0.0])
+    assert found["alone"].tolist() == [0.9, 0.9, 0.8]
+    with pytest.raises(ParameterError, match="no column USD"):
+        pairs.unpriced(levels.drop(columns="USD"))
+
+
+def test_uncovered_is_what_a_close_out_at_the_calibrated_loss_leaves_open():
+    """A loan at LT_i against j, closed when the ratio has lost its market part and feeds lag."""
+    other = pd.DataFrame(0.0, ["USDC", "ETH"], list(PARTS)).assign(oracle=[0.0025, 0.005])
+    bonus, loss = pd.Series({"USDC": 0.04, "ETH": 0.05}), 0.15
+    market = pd.DataFrame({"ETH": [loss, np.nan]}, ["USDC", "ETH"])
+    levels = pairs.debt_pairs(market, other, bonus, other.assign(market=[0.01, 0.2]))
+    row = pairs.unpriced(levels).iloc[0]
+    proceeds = (1 - loss) * (1 - 0.0025) * (1 - 0.005) / 1.04  # of one unit, bonus paid
+    assert row["uncovered"] == pytest.approx(1 - proceeds / row["alone"])

@@ -111,7 +111,10 @@ def test_suspect_prints_count_when_asked(universe):
     assets["USDC"] = assets["USDC"].model_copy(update={"suspect": doubts})
     assets["USDT"] = assets["USDT"].model_copy(update={"suspect": ()})
     told = universe.model_copy(update={"assets": assets})
-    prices = {"2020-03-12": 1.05, "2020-03-13": 1.0, "2020-03-17": 0.975, "2020-03-18": 0.97}
+    prices = {
+        "2020-01-01": 1.02, "2020-03-12": 1.05, "2020-03-13": 0.995, "2020-03-17": 0.975,
+        "2020-03-18": 0.97,
+    }  # fmt: skip
     known = history(levels=prices)
     assert pegged.breaks(known, told).depths == pytest.approx((0.15, 0.123, 0.05))
     with_them = pegged.breaks(known, told, suspects=True)

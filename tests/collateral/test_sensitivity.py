@@ -77,11 +77,12 @@ def test_only_one_input_moves_at_a_time():
 
 
 def test_the_standard_changes_fit_the_policy():
-    policy = Policy(position_usd=4e6, participation=0.2)
+    policy = Policy(position_usd=4e6, participation=0.8)
     changes = sensitivity.standard(policy)
     assert changes == {
-        "tail.confidence": (0.975, 0.995), "window": ("200D", "730D"), "horizon": ("1h", "24h"),
-        "depth": (0.5, 2.0), "participation": (0.1, 0.4), "position_usd": (2e6, 8e6),
+        "tail.confidence": (0.975, 0.995), "window": ("200D", "730D"),
+        "look_back": ("365D", "730D"), "horizon": ("1h", "24h"), "depth": (0.5, 2.0),
+        "participation": (0.4, 1.0), "position_usd": (2e6, 8e6),
     }  # fmt: skip
 
     def calibrate(policy):

@@ -70,7 +70,7 @@ def test_tornado():
     )
     ax = figure.axes[0]
     assert [text.get_text() for text in ax.get_yticklabels()] == [
-        "position, dollars", "look-back", "confidence",
+        "position, dollars", "look-back of the forecast", "confidence",
     ]  # fmt: skip
     words = {text.get_text(): text.xy[0] for text in ax.texts}
     assert words["2.5M"] == words["10M"] == pytest.approx(0.2)

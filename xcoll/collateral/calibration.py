@@ -161,6 +161,8 @@ class Calibration:
         `haircuts.PARTS`; the market part is the method's forecast.
     haircuts : DataFrame, time, asset and horizon
         raw, long_run, stressed: unrounded, with the market part of each; posted: by the tool.
+    marks : DataFrame, time, asset and horizon
+        scaled: from a longer horizon; modelled: a derived token.
     week : Series, time and asset
         Excursion that sets the LTV.
     """
@@ -168,6 +170,7 @@ class Calibration:
     plan: pd.DataFrame
     parts: pd.DataFrame
     haircuts: pd.DataFrame
+    marks: pd.DataFrame
     week: pd.Series
 
     @property
@@ -248,7 +251,10 @@ def calibrate(
         plans[time] = close_outs(universe, first["bad_day"], policy, time)
         other = other_parts(universe, addons, plans[time]["impact"], basis, time)
         parts[time] = (
-            other.loc[index.get_level_values("asset")].set_axis(index).join(own[list(MARKETS)])
+            other.loc[index.get_level_values("asset")]
+            .set_axis(index)
+            .join(own[[*MARKETS, "scaled"]])
+            .assign(modelled=index.get_level_values("asset").isin(universe.derived))
         )
         weeks[time] = first["week"]
     table = pd.concat(parts, names=["time"])
@@ -267,6 +273,7 @@ def calibrate(
         pd.concat(plans, names=["time"]),
         haircuts.check_parts(table.assign(market=table["forecast"])),
         found.assign(posted=made.reindex(found.index)),
+        table[["scaled", "modelled"]],
         pd.concat(weeks, names=["time"]).rename("week"),
     )
 
@@ -305,7 +312,8 @@ def parameters(
     -------
     DataFrame, time, asset and horizon
         haircut, threshold (a keeper sells), threshold_venue (the venue sells), ltv, bonus,
-        covering; with `ends` its rows only, the first four also with ``_low`` and ``_high``.
+        covering, scaled, modelled; with `ends` its rows only, the first four also with ``_low``
+        and ``_high``.
     """
     governance = policy.governance
     parts = calibration.parts if ends is None else calibration.parts.loc[ends.index]
@@ -329,6 +337,5 @@ def parameters(
         found["ltv" + mirror] = governance.down(LT * (1.0 - q))
     names = ("haircut", "threshold", "threshold_venue", "ltv")
     columns = [name + end for name in names for end in totals]
-    return pd.DataFrame(found)[columns].assign(
-        bonus=LB, covering=calibration.covering.loc[parts.index]
-    )
+    found = pd.DataFrame(found)[columns].assign(bonus=LB)
+    return found.assign(covering=calibration.covering.loc[parts.index]).join(calibration.marks)

@@ -8,6 +8,7 @@ from scipy.stats import binom
 
 from xcoll.collateral.addons import Addons
 from xcoll.collateral.governance import Governance
+from xcoll.collateral.recalibration.judge import ES_SHARE
 from xcoll.collateral.schema import Sourced
 from xcoll.collateral.universe import Universe
 from xcoll.collateral.venues import Venues
@@ -16,10 +17,6 @@ from xcoll.errors import ParameterError
 __all__ = ["against_venues", "assumptions", "exceeded", "recommend", "toxic_frontier"]
 
 PARAMETERS = ("threshold", "ltv")
-
-# Losses beyond the ES, of those beyond the VaR at the same level: 0.38 for a normal at 99 %, 0.3 to
-# 0.4 for fat tails.
-ES_SHARE = 0.4
 
 
 def toxic_frontier(result: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
@@ -180,7 +177,9 @@ def assumptions(universe: Universe, addons: Addons) -> pd.DataFrame:
         ("all", f"points of {name}", getattr(addons.contract, name))
         for name in type(addons.contract).model_fields
     ]
-    blocks += [(symbol, "hazard", addons.failure(asset)) for symbol, asset in universe.assets.items()]
+    blocks += [
+        (symbol, "hazard", addons.failure(asset)) for symbol, asset in universe.assets.items()
+    ]
     blocks.append(("all", "budget", addons.budget))
     found = [
         (symbol, name, block.source, pd.Timestamp(block.date))

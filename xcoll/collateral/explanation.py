@@ -200,7 +200,11 @@ def readings(
     ]
     table["reads"] = [
         ", ".join(_words(row[f"hours, {name}"], ladder, name) for name, ladder in ladders.items())
-        + ("" if np.isnan(row["confidence"]) else f"; {of.measure.upper()} {row['confidence']:.1%}")
+        + (
+            ""
+            if np.isnan(row["confidence"])
+            else f"; {of.measure.upper()} {100 * row['confidence']:.1f} %"
+        )
         for _, row in table.iterrows()
     ]
     return table

@@ -17,15 +17,17 @@ P = TypeVar("P")
 def standard(policy: Policy) -> dict[str, tuple[Any, Any]]:
     """Field of a policy → the two values that it is moved to.
 
-    The level and the horizon between their usual ends, the look-back halved and doubled (about),
-    depth, participation and position halved and doubled.
+    Level, horizon and both look-backs between their usual ends; depth, participation and position
+    halved and doubled.
     """
-    halved = ("depth", "participation", "position_usd")
     return {
         "tail.confidence": (0.975, 0.995),
         "window": ("200D", "730D"),
+        "look_back": ("365D", "730D"),
         "horizon": ("1h", "24h"),
-        **{name: (getattr(policy, name) / 2, getattr(policy, name) * 2) for name in halved},
+        "depth": (policy.depth / 2, policy.depth * 2),
+        "participation": (policy.participation / 2, min(policy.participation * 2, 1.0)),
+        "position_usd": (policy.position_usd / 2, policy.position_usd * 2),
     }
 
 

@@ -3,54 +3,22 @@
 The pieces are in `haircuts.interval`, `haircuts.band` and `sensitivity`; here they meet the facts.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
 from xcoll.collateral import calibration, estimates, sensitivity
-from xcoll.collateral.addons import Addons
 from xcoll.collateral.calibration import Calibration
 from xcoll.collateral.facts import Span
-from xcoll.collateral.haircuts import band, interval, market, waterfall
+from xcoll.collateral.haircuts import band, interval, market
 from xcoll.collateral.haircuts.pegged import pegged_table
-from xcoll.collateral.history import History
 from xcoll.collateral.liquidity import HORIZONS
 from xcoll.collateral.policy import Policy
-from xcoll.collateral.universe import Universe
+from xcoll.collateral.setting import Setting
 from xcoll.estimators.tail import Dependence
 
-__all__ = ["Setting", "ends", "models", "once", "tornado"]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a calibration starts from, besides its policy.
-
-    Attributes
-    ----------
-    history : History
-        Up to the date.
-    universe, addons : Universe, Addons
-        Facts and tables.
-    multiples : DataFrame
-        `estimates.multiples`.
-    basis : mapping
-        `calibration.basis_losses`.
-    """
-
-    history: History
-    universe: Universe
-    addons: Addons
-    multiples: pd.DataFrame
-    basis: Mapping[str, float]
-
-    @property
-    def moving(self) -> History:
-        """Of the assets that trade at the last bar, those without a peg."""
-        stable = self.universe.stablecoins
-        return self.history.of([a for a in self.history.trading if a not in stable])
+__all__ = ["ends", "models", "once", "tornado"]
 
 
 def once(setting: Setting, policy: Policy, rng: np.random.Generator) -> Calibration:
@@ -63,9 +31,7 @@ def once(setting: Setting, policy: Policy, rng: np.random.Generator) -> Calibrat
         setting.multiples,
         rng,
     )
-    return calibration.calibrate(
-        found, setting.universe, setting.addons, policy, setting.basis
-    )
+    return calibration.calibrate(found, setting.universe, setting.addons, policy, setting.basis)
 
 
 def ends(
@@ -103,7 +69,7 @@ def ends(
     universe = setting.universe
     parts, followed = study.parts.droplevel("time"), calibration.pledged(universe)
     drawn = interval.resampled(
-        setting.moving, policy.tail, policy.method, policy.window,
+        setting.moving, policy.tail, policy.method, policy.window, policy.look_back,
         rng=rng, replications=replications,
     )  # fmt: skip
     posts = study.haircuts.droplevel("time")
@@ -115,13 +81,9 @@ def ends(
     still = [asset for asset in universe.stablecoins if asset in parts.index.get_level_values(0)]
     if still:
         losses = pegged_table(setting.history.of(still), universe, policy.tail, HORIZONS)
-        known = losses[~losses["suspects"]].set_index(["asset", "horizon"])
-        own = parts.loc[known.index]
-        pegs = {}
-        for end in ("low", "high"):
-            total = waterfall.haircut(own.assign(market=known[f"market_{end}"]))
-            pegs[end] = pegs[f"sampling_{end}"] = policy.governance.up(total)
-        found = pd.concat([found, pd.DataFrame(pegs)])
+        known = losses[~losses["suspects"]]
+        pegs = interval.pegged_intervals(parts, known, policy.governance)
+        found = pd.concat([found, pegs[found.columns]])
     found = found.reindex(parts.index).set_axis(study.parts.index)
     posted = policy.governance.up(study.haircuts["posted"])
     return found.assign(
@@ -141,14 +103,15 @@ def _scaling(setting: Setting) -> dict[str, list[Span]]:
 
 def _posts(
     policy: Policy, today: pd.DataFrame
-) -> Callable[[np.ndarray, np.ndarray, float], np.ndarray]:
+) -> Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame], pd.DataFrame]:
+    def buffered(raw: pd.DataFrame, long_run: pd.DataFrame, stressed: pd.DataFrame) -> pd.DataFrame:
+        # a buffer's past is not resampled: today's ratio to the raw haircut is kept
+        return (raw * (today["posted"] / today["raw"])[raw.columns]).clip(upper=1.0)
+
     weight = policy.damping.weight
     rules = {
         "none": lambda raw, long_run, stressed: raw,
-        # a buffer's past is not resampled: today's ratio to the raw haircut is kept
-        "buffer": lambda raw, long_run, stressed: np.minimum(
-            raw * (today["posted"] / today["raw"]).median(), 1.0
-        ),
+        "buffer": buffered,
         "stressed weight": lambda raw, long_run, stressed: (
             raw + weight * np.maximum(stressed - raw, 0.0)
         ),
@@ -178,12 +141,14 @@ def models(
     methods = band.METHODS if dependence is None else (*band.METHODS, "dcc_t")
     return band.models(
         setting.moving, parts, policy.tail, factors, calibration.pledged(setting.universe),
-        method=policy.method, window=policy.window, methods=methods, dependence=dependence,
-        rng=rng,
+        method=policy.method, window=policy.window, look_back=policy.look_back, methods=methods,
+        dependence=dependence, rng=rng,
     )  # fmt: skip
 
 
-def tornado(setting: Setting, policy: Policy, seed: Callable[[], np.random.Generator]) -> pd.DataFrame:
+def tornado(
+    setting: Setting, policy: Policy, seed: Callable[[], np.random.Generator]
+) -> pd.DataFrame:
     """`sensitivity.tornado` of the haircut that is posted, at the horizon of each close-out.
 
     `seed` starts the same generator each time, so that only the input differs.

@@ -48,12 +48,9 @@ def laws(history, now=0.5, high=0.8, low=0.2, nu=4.0, a=0.0, b=0.0):
     assets = history.assets
     path = pd.DataFrame(now, history.log_returns.index, correlation.pairs(assets))
     today = tail.Dependence(path, equicorrelated(now, assets), a, b, nu)
-    return baskets.Correlations(
-        today, equicorrelated(high, assets), equicorrelated(low, assets)
-    )
+    return baskets.Correlations(today, equicorrelated(high, assets), equicorrelated(low, assets))
 
 
 def make(past, weights, known=None, seed=0, **options):
-    return baskets.basket(
-        past, weights, known or laws(past), np.random.default_rng(seed), **options
-    )
+    known, rng = known or laws(past), np.random.default_rng(seed)
+    return baskets.basket(past, weights, known, rng, **{"paths": 4_000} | options)

@@ -17,14 +17,23 @@ from xcoll.estimators import tail
 PAST = history()
 END = Tail(loss="end")
 MIXED = {"BTC": 0.6, "LINK": 0.4, "ETH": -0.5, "USDC": -0.1}
-weight = st.floats(-1.0, 1.0).filter(lambda w: abs(w) > 1e-3)
+
+
+@st.composite
+def accounts(draw):
+    sizes = draw(st.lists(st.floats(0.01, 1.0), min_size=4, max_size=4))
+    sides = draw(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=4, max_size=4).filter(
+        lambda sides: 1.0 in sides
+    ))  # fmt: skip
+    held = sum(size for size, side in zip(sizes, sides, strict=True) if side > 0.0)
+    return {a: side * size / held for a, size, side in zip(PAST.assets, sizes, sides, strict=True)}
 
 
 @pytest.mark.parametrize("rho", [-0.5, 0.0, 0.5, 0.9])
 def test_a_normal_pair_meets_its_closed_form(rho):
     past = exact()
     known = laws(past, now=rho, nu=np.inf)
-    found = make(past, {"A": 0.5, "B": 0.5}, known, of=END, paths=200_000).risk.loc["dcc_t"]
+    found = make(past, {"A": 0.5, "B": 0.5}, known, of=END, paths=100_000).risk.loc["dcc_t"]
     sigma = SIGMA * np.sqrt(0.5 + 0.5 * rho)
     es = sigma * stats.norm.pdf(stats.norm.ppf(0.99)) / 0.01
     assert 0.0 < found["error"] < 0.01 * es
@@ -36,7 +45,7 @@ def test_a_normal_pair_meets_its_closed_form(rho):
 
 def test_a_long_and_a_short_normal_leg_meet_their_closed_form():
     past = exact()
-    found = make(past, {"A": 1.0, "B": -0.5}, laws(past, 0.6, nu=np.inf), of=END, paths=200_000)
+    found = make(past, {"A": 1.0, "B": -0.5}, laws(past, 0.6, nu=np.inf), of=END, paths=100_000)
     es = SIGMA * np.sqrt(1.0 + 0.25 - 0.6) * stats.norm.pdf(stats.norm.ppf(0.99)) / 0.01
     row = found.risk.loc["dcc_t"]
     assert abs(row["es"] - es) < 3.0 * row["error"] + 1e-3 * es
@@ -44,7 +53,7 @@ def test_a_long_and_a_short_normal_leg_meet_their_closed_form():
 
 def test_a_t_pair_meets_its_closed_form():
     nu, past = 5.0, exact(law=stats.t(5.0))
-    found = make(past, {"A": 0.5, "B": 0.5}, laws(past, now=0.3, nu=nu), of=END, paths=200_000)
+    found = make(past, {"A": 0.5, "B": 0.5}, laws(past, now=0.3, nu=nu), of=END, paths=100_000)
     q = stats.t.ppf(0.99, nu)
     es = stats.t.pdf(q, nu) / 0.01 * (nu + q**2) / (nu - 1.0) * SIGMA * np.sqrt(0.65)
     row = found.risk.loc["dcc_t"]
@@ -71,18 +80,12 @@ def test_stress_brackets_today_and_a_hedge_turns_it_round():
 
 @settings(max_examples=25, deadline=None)
 @given(
-    st.dictionaries(st.sampled_from(PAST.assets), weight, min_size=1),
+    accounts(),
     st.sampled_from([1, 3]),
     st.sampled_from(["close_out", "end"]),
     st.integers(0, 3),
 )
 def test_a_basket_is_never_more_than_its_parts_and_its_allocation_sums(weights, bars, loss, seed):
-    held = sum(w for w in weights.values() if w > 0.0)
-    weights = {"BTC": 1.0, **weights} if not held else weights
-    held = held or 1.0
-    weights = {a: w / held if w > 0.0 else w for a, w in weights.items()}
-    if weights.get("BTC") and abs(sum(w for w in weights.values() if w > 0.0) - 1.0) > 1e-9:
-        weights = {"BTC": 1.0}
     found = make(PAST, weights, laws(PAST, a=0.02, b=0.9), seed, of=Tail(0.95, loss=loss),
                  bars=bars, paths=800)  # fmt: skip
     risk = found.risk
@@ -153,7 +156,7 @@ def test_several_bars_of_whole_days_agree_with_the_simulation_of_the_tail_method
 
 
 def test_the_error_is_that_of_repeated_draws():
-    many = [make(PAST, {"BTC": 0.5, "LINK": 0.5}, seed=s, paths=4_000).risk for s in range(40)]
+    many = [make(PAST, {"BTC": 0.5, "LINK": 0.5}, seed=s, paths=4_000).risk for s in range(30)]
     es = pd.concat([risk["es"] for risk in many], axis=1).loc[["dcc_t", "stress low"]]
     stated = pd.concat([risk["error"] for risk in many], axis=1).loc[es.index].mean(axis=1)
     assert ((stated / es.std(axis=1)).between(0.7, 2.0)).all()
@@ -254,7 +257,7 @@ def test_faulty_dependence_is_named():
         make(PAST, MIXED, dataclasses.replace(known, today=early))
     path.iloc[-1, 0] = np.nan
     gap = dataclasses.replace(known, today=dataclasses.replace(known.today, correlation=path))
-    with pytest.raises(EstimationError, match="no correlation of BTC and ETH|ETH and BTC"):
+    with pytest.raises(EstimationError, match="no correlation of BTC and ETH"):
         make(PAST, MIXED, gap)
     with pytest.raises(EstimationError, match="no positive definite matrix"):
         make(PAST, MIXED, laws(PAST, now=1.0))
@@ -263,9 +266,7 @@ def test_faulty_dependence_is_named():
 def test_faulty_histories_are_named():
     with pytest.raises(DataError, match="SOL has no history"):
         make(PAST, {"SOL": 1.0})
-    ended = History(
-        PAST.log_returns, PAST.lows, PAST.volatility.mask(PAST.volatility.index == PAST.now)
-    )
+    ended = History(PAST.log_returns, PAST.lows, PAST.volatility.where(PAST.volatility > 1e9))
     with pytest.raises(EstimationError, match="no volatility of BTC, ETH"):
         make(ended, {"BTC": 0.5, "ETH": 0.5})
     half = PAST.log_returns.copy()

@@ -145,7 +145,7 @@ def test_a_rate_twice_too_high_is_found():
 
 
 @given(st.integers(1, 4), st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_sub_samples_are_binomial_and_hold_every_window_once(bars, seed):
     rng = np.random.default_rng(seed)
     table = np.where(rng.random((50, 2)) < 0.1, np.nan, rng.random((50, 2)) < 0.1)

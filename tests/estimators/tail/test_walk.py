@@ -193,6 +193,22 @@ def test_simulation_is_the_plain_recursion():
             assert losses["close_out"][path, a] == pytest.approx(1 - worst)
 
 
+def test_each_asset_may_draw_bars_of_its_own():
+    rng = np.random.default_rng(6)
+    score, low_score = rng.normal(size=(30, 3)), -abs(rng.normal(size=(30, 3)))
+    sigma, draws = np.array([0.02, 0.05, 0.03]), rng.integers(0, 30, (6, 4, 3))
+    model = tail.Recursion(1e-5, 0.08, 0.9, gamma=0.05)
+    together = tail.simulate(score, low_score, sigma, draws, model)
+    for a in range(3):
+        alone = tail.simulate(score[:, [a]], low_score[:, [a]], sigma[[a]], draws[..., a], model)
+        for both, one in zip(together, alone, strict=True):
+            np.testing.assert_array_equal(both[..., a], one[..., 0])
+    shared = tail.simulate(score, low_score, sigma, draws[..., 0], model)
+    repeated = np.repeat(draws[..., :1], 3, axis=2)
+    again = tail.simulate(score, low_score, sigma, repeated, model)
+    np.testing.assert_array_equal(shared, again)
+
+
 def test_simulated_normal_bars_at_constant_sigma_meet_the_closed_form():
     rng = np.random.default_rng(8)
     score = rng.normal(size=(20_000, 1))

@@ -123,6 +123,7 @@ def basket(
     rows = draws(legs, given, correlations, bars, of.loss, paths, rng)
     walked = moves(rows, legs, given, of.loss, recursion or tail.Recursion.ewma())
     weights, side = legs.weights.to_numpy(), np.where(legs.net < 0.0, -1.0, 1.0)
+    closes = 1 if of.loss == "end" else bars
     risk, alone, allocation = {}, {}, {}
     for law, move in walked.items():
         value = -np.expm1(move)  # lost of a dollar of each asset
@@ -150,7 +151,7 @@ def basket(
         alone=pd.DataFrame(alone, symbols),
         allocation=pd.DataFrame(allocation, symbols),
         falls=pd.Series(falls[legs.column], symbols, name="falls"),
-        wrong_way=wrong_way(walked, legs, of.confidence, rng),
+        wrong_way=wrong_way(walked, closes, legs, of.confidence, rng),
     )
 
 

@@ -63,9 +63,9 @@ class Correlations:
                 "is not square with the same assets in rows and columns"
                 if not matrix.index.equals(matrix.columns)
                 else "holds values that are missing or outside [-1, 1]"
-                if not (np.abs(R) <= 1.0).all()
+                if not (np.abs(R) <= 1.0 + 1e-9).all()
                 else "is not symmetric with ones on its diagonal"
-                if not (np.allclose(R, R.T, rtol=0.0, atol=1e-9) and (np.diag(R) == 1.0).all())
+                if not np.allclose(R, R.T, 0.0, 1e-9) or not np.allclose(np.diag(R), 1.0, 0.0, 1e-9)
                 else "has a negative eigenvalue"
                 if np.linalg.eigvalsh(R)[0] < -1e-9
                 else None
@@ -171,8 +171,8 @@ def moves(
 ) -> dict[str, np.ndarray]:
     """Log moves since the decision by law, each paths × points × assets.
 
-    The points are the lows of the bars, their highs where known, and their closes; the end of the
-    horizon alone for the ``end`` loss.  Under ``one`` each leg is at its own worst of a bar.
+    The points are the lows of the bars, their highs where known, and last their closes; the end of
+    the horizon alone for the ``end`` loss.  Under ``one`` each leg is at its own worst of a bar.
     """
     found = {}
     for law, rows in drawn.items():
@@ -188,5 +188,5 @@ def moves(
         if law == "one":
             found[law] = np.where(of.net < 0.0, points[-1], before + low)
         else:
-            found[law] = np.concatenate([before + low, *points], axis=1)
+            found[law] = np.concatenate([before + low, *points[::-1]], axis=1)
     return found

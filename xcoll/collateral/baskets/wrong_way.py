@@ -23,7 +23,11 @@ UNITS = ("dollar", "debt")
 
 
 def wrong_way(
-    walked: Mapping[str, np.ndarray], legs: Account, confidence: float, rng: np.random.Generator
+    walked: Mapping[str, np.ndarray],
+    closes: int,
+    legs: Account,
+    confidence: float,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """ES of an account with and without the tie between its collateral and its debt.
 
@@ -31,6 +35,8 @@ def wrong_way(
     ----------
     walked : mapping
         Law → log moves, paths × points × assets (`scenarios.moves`).
+    closes : int
+        How many of the points, the last ones, are closes, one a bar.
     legs : Account
         Its weights.
     confidence : float
@@ -43,9 +49,10 @@ def wrong_way(
     DataFrame
         law × unit (of `UNITS`): ``joint`` and ``independent`` ES, ``addon`` their difference,
         ``error`` its Monte Carlo standard error over paths that share their collateral; fractions
-        of the collateral's value in that unit.  ``debt_move``: mean change of the debt's value where
-        the collateral stands worst, over the collateral's own tail; dollars on a dollar of
-        collateral (``dollar``), and a fraction of the debt (``debt``).  Empty without a debt.
+        of the collateral's value in that unit.  ``debt_move``: mean change of the debt's value
+        at the close of the bar in which the collateral stands worst, over the collateral's own
+        tail; dollars on a dollar of collateral (``dollar``), and a fraction of the debt
+        (``debt``).  Empty without a debt.
     """
     held, weights = legs.held, legs.weights.to_numpy()
     c, d = weights[held], -weights[~held]
@@ -54,7 +61,8 @@ def wrong_way(
         price = np.exp(move)[..., legs.column]
         collateral, debt = price[..., held] @ c, price[..., ~held] @ d
         at = collateral.argmin(axis=1)[:, None]
-        worst, risen = (np.take_along_axis(side, at, axis=1)[:, 0] for side in (collateral, debt))
+        worst = np.take_along_axis(collateral, at, axis=1)[:, 0]
+        risen = np.take_along_axis(debt[:, -closes:], at % closes, axis=1)[:, 0]
         moved = tail_weights(1.0 - worst, confidence) @ risen - d.sum()
         other = debt[rng.permutation(len(debt))]
         for unit, scale in zip(UNITS, (1.0, d.sum()), strict=True):

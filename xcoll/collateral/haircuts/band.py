@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from xcoll import checks
 from xcoll.collateral.haircuts import market
 from xcoll.collateral.haircuts.market import Tail
 from xcoll.collateral.haircuts.waterfall import haircut
@@ -20,8 +21,9 @@ from xcoll.errors import ParameterError
 from xcoll.estimators import tail
 from xcoll.estimators.tail.losses import LOSSES
 
-__all__ = ["PAST", "ends", "models"]
+__all__ = ["METHODS", "PAST", "ends", "models"]
 
+METHODS = tuple(method for method in tail.METHODS if method != "dcc_t")
 PAST = ("long_run", "stressed")  # models that do not ask today's volatility
 
 
@@ -34,7 +36,8 @@ def models(
     *,
     method: str = "fhs",
     window: str = "400D",
-    methods: Sequence[str] = tuple(m for m in tail.METHODS if m != "dcc_t"),
+    look_back: str | None = None,
+    methods: Sequence[str] = METHODS,
     dependence: tail.Dependence | None = None,
     rng: np.random.Generator | None = None,
 ) -> pd.DataFrame:
@@ -56,6 +59,8 @@ def models(
         follow none of `history` are left out.
     method, window : str
         As in `market.forecast`.
+    look_back : str, optional
+        Bars that the models of `PAST` rest on, a duration; all where not given.
     methods : sequence of str
         Of `tail.METHODS`; ``dcc_t`` needs `dependence` and `rng`, and is left out unless named.
     dependence, rng
@@ -71,6 +76,9 @@ def models(
         raise ParameterError(f"the method in use, {method}, is not among methods; name it there")
     assets = [asset for asset in parts.index if followed[asset] in history.log_returns]
     source = followed[assets].to_numpy()
+    past = history
+    if look_back is not None:
+        past = history.since(history.now - checks.duration("look-back", look_back))
     tables = []
     for measure, loss in itertools.product(("es", "var"), LOSSES):
         wanted = Tail(of.confidence, measure, loss)
@@ -78,8 +86,8 @@ def models(
             name: market.forecast(history, wanted, name, window, dependence=dependence, rng=rng)
             for name in methods
         }
-        days["long_run"] = market.long_run(history, wanted)
-        days["stressed"] = market.stressed(history, wanted)
+        days["long_run"] = market.long_run(past, wanted)
+        days["stressed"] = market.stressed(past, wanted)
         for model, day in days.items():
             factor = factors[model if model in PAST else "forecast"]
             lost = (day[source].to_numpy() * factor[assets]).clip(lower=0.0, upper=1.0)

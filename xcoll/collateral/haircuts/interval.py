@@ -22,6 +22,7 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.collateral.facts import Span
+from xcoll.collateral.governance import Governance
 from xcoll.collateral.haircuts import market
 from xcoll.collateral.haircuts.waterfall import check_parts
 from xcoll.collateral.history import History
@@ -53,6 +54,7 @@ def resampled(
     of: market.Tail,
     method: str = "fhs",
     window: str = "400D",
+    look_back: str | None = None,
     *,
     rng: np.random.Generator,
     replications: int = 1000,
@@ -73,6 +75,8 @@ def resampled(
         Which figure.
     method, window : str
         As in `market.forecast`.
+    look_back : str, optional
+        Bars that the long run rests on, a duration; all where not given.
     rng : Generator
         Source of the draws.
     replications : int
@@ -91,12 +95,19 @@ def resampled(
     counts = np.bincount(cells.ravel(), minlength=rows * replications)
     counts = np.ascontiguousarray(counts.reshape(replications, rows).T)
     recent = slice(max(rows - bars_in(window, history.bar) + history.day - 1, 0), rows)
+    long = history.log_returns.index[:rows] >= _start(history, look_back)
     losses = [lost.iloc[:rows] for lost in market.losses(history, of, history.day)]
     scenarios = [_scenarios(lost, history, method).iloc[recent] for lost in losses]
     return Resampled(
         forecast=_relative(scenarios, counts[recent], of),
-        long_run=_relative(losses, counts, of),
+        long_run=_relative([lost[long] for lost in losses], counts[long], of),
     )
+
+
+def _start(history: History, look_back: str | None) -> pd.Timestamp:
+    if look_back is None:
+        return history.log_returns.index[0]
+    return history.now - checks.duration("look-back", look_back)
 
 
 def _scenarios(losses: pd.DataFrame, history: History, method: str) -> pd.DataFrame:
@@ -152,13 +163,14 @@ def intervals(
     parts: pd.DataFrame,
     drawn: Resampled,
     followed: pd.Series,
+    governance: Governance,
     *,
     post: Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame], pd.DataFrame] = _floor,
     scaling: Mapping[str, Sequence[Span]] | None = None,
     rng: np.random.Generator | None = None,
     coverage: float = 0.90,
 ) -> pd.DataFrame:
-    """Interval of every posted haircut, unrounded.
+    """Interval of every posted haircut, rounded up to the tick as the haircut is.
 
     Parameters
     ----------
@@ -170,6 +182,8 @@ def intervals(
         What the first two losses are multiplied by; the third stays.
     followed : Series
         By asset of `parts`: the asset whose losses it has, itself or its underlying.
+    governance : Governance
+        Gives the tick.
     post : callable
         Haircuts raw, long_run and stressed, each replication × (asset, horizon) → those posted, row
         by row; the larger of the first two where not given.
@@ -208,15 +222,17 @@ def intervals(
         posted = post(*(frame.set_axis(kept.index, axis=1) for frame in made))
         ends += _ends(posted.to_numpy(), coverage).tolist()
     columns = ["sampling_low", "sampling_high", "low", "high"]
-    return pd.DataFrame(dict(zip(columns, ends, strict=True)), kept.index)
+    return governance.up(pd.DataFrame(dict(zip(columns, ends, strict=True)), kept.index))
 
 
-def pegged_intervals(parts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+def pegged_intervals(
+    parts: pd.DataFrame, table: pd.DataFrame, governance: Governance
+) -> pd.DataFrame:
     """The same for stablecoins, whose interval is that of the hazard of a break.
 
     Parameters
     ----------
-    parts : DataFrame, index asset and horizon
+    parts, governance
         As for `intervals`.
     table : DataFrame
         Rows of `pegged_table`, one for each asset and horizon: without the suspect prints or with.
@@ -225,7 +241,7 @@ def pegged_intervals(parts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     kept = _kept(parts[parts.index.isin(rows.index)])
     ends = {end: _haircut(rows.loc[kept.index, f"market_{end}"], kept) for end in ("low", "high")}
     found = {f"{layer}{end}": value for layer in ("sampling_", "") for end, value in ends.items()}
-    return pd.DataFrame(found)
+    return governance.up(pd.DataFrame(found))
 
 
 def _kept(parts: pd.DataFrame) -> pd.Series:

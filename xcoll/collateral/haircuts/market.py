@@ -198,7 +198,10 @@ def _walked(
     dependence: tail.Dependence | None,
     rng: np.random.Generator | None,
 ) -> np.ndarray:
-    rows = history.log_returns.index[-(window + bars) :]
+    count = window + bars
+    if method == "volatility_weighted":  # its exponential weights start where the frame starts
+        count += (len(history.log_returns) - count) // bars * bars
+    rows = history.log_returns.index[-count:]
     moved = {"volatility": history.volatility, "low": low}
     frames = {name: frame.loc[rows, group] for name, frame in moved.items()}
     if dependence is not None:

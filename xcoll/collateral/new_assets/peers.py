@@ -152,8 +152,9 @@ def peers(
 
 
 def log_rms(returns: pd.DataFrame) -> pd.Series:
-    """``ln √mean r²`` of each column, NaN left out; NaN for a column without returns."""
-    return 0.5 * np.log((returns**2).mean())
+    """``ln √mean r²`` of each column, NaN left out; NaN for a column that has not moved."""
+    square = (returns**2).mean()
+    return 0.5 * np.log(square.where(square > 0.0))
 
 
 def _from_the_others(values: np.ndarray) -> np.ndarray:

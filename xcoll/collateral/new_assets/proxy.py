@@ -171,13 +171,12 @@ def appraise_one(
     stand_in = proxies(beta, sigma, like, learned)
     proxy = float(long_run(stand_in, learned.of, learned.bars).mean())
     figure = np.nan if own is None else float(long_run(own, learned.of, learned.bars).iloc[0])
-    # A figure that is not above zero, as of one bar that rose, says nothing of the tail.
-    if figure > 0.0:
-        part = stand_in.since(r.index[0]).until(r.index[-1])
-        like_now = _log_shape(part, learned)
-        shrunk = proxy * np.exp(slow * (np.log(figure) - own_level - like_now))
-    else:
-        slow, blurred, shrunk = 0.0, (room * prior[1]) ** 0.5, proxy
+    theirs = _shape(stand_in.since(r.index[0]).until(r.index[-1]), learned) if n else np.nan
+    if figure > 0.0 and theirs > 0.0:
+        shrunk = proxy * (figure / np.exp(own_level) / theirs) ** slow
+    else:  # no bars, or such as only rose, say nothing of the tail
+        shrunk = proxy
+        slow, blurred = credibility(room * prior[1], sampling[1], 0)
     deviation = float(np.hypot(left, blurred))
     market = min(shrunk * np.exp(norm.ppf(assurance) * deviation), 1.0)
     return {
@@ -231,8 +230,6 @@ def _beta(r: pd.Series | None, like: list[str], learned: Peers, room: float) -> 
     return ridge(f.to_numpy()[known], r.to_numpy()[known], centre, variance, noise)
 
 
-def _log_shape(part: History, learned: Peers) -> float:
-    figure = long_run(part, learned.of, learned.bars)
-    known = figure > 0.0
-    level = log_rms(part.log_returns)
-    return float((np.log(figure[known]) - level[known]).mean())
+def _shape(part: History, learned: Peers) -> float:
+    figure = long_run(part, learned.of, learned.bars).mean()
+    return float(figure / np.exp(log_rms(part.log_returns).mean()))

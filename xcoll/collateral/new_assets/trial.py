@@ -152,8 +152,9 @@ def summary(tried: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame, index age and way (`WAYS`, and the procedure without its add-on, "shrunk")
         cases; bias and error, mean and root mean square of ``ln(said/whole)``: against the figure
-        of the whole past that an older asset would have shown; covered, share of cases that said
-        at least the figure of the year that came; held, mean figure said; beyond, losses of the
+        of the whole past that an older asset would have shown; assured, share of cases that said at
+        least that, which of the procedure is its assurance; covered, share that said at least the
+        figure of the year that came; held, mean figure said; beyond, losses of the
         next 90 days beyond it, of days (NaN for "shrunk").
     """
     known = tried.dropna(subset=["later", "naive"])
@@ -165,6 +166,7 @@ def summary(tried: pd.DataFrame) -> pd.DataFrame:
                 "cases": len(group),
                 "bias": off.mean(),
                 "error": (off**2).mean() ** 0.5,
+                "assured": (off >= 0.0).mean(),
                 "covered": (group[way] >= group["later"]).mean(),
                 "held": group[way].mean(),
                 "beyond": group[f"beyond_{way}"].sum() if way in WAYS else np.nan,

@@ -2,6 +2,7 @@
 
 from xcoll.collateral.recalibration.delisting import SIGNS, signs
 from xcoll.collateral.recalibration.guard import RULES, guarded, immediate, in_force, ramped
+from xcoll.collateral.recalibration.judge import ES_SHARE, coverage, judged, promised
 from xcoll.collateral.recalibration.measures import (
     fall_back,
     largest_rise,
@@ -11,6 +12,7 @@ from xcoll.collateral.recalibration.measures import (
     tidy_paths,
 )
 from xcoll.collateral.recalibration.memory import differences, forgotten, remembered, without
+from xcoll.collateral.recalibration.readings import EVENTS, asked_on, by_event
 from xcoll.collateral.recalibration.response import (
     expected_targets,
     step_response,
@@ -27,11 +29,16 @@ from xcoll.collateral.recalibration.tools import (
 
 __all__ = [
     "EMIR",
+    "ES_SHARE",
+    "EVENTS",
     "RULES",
     "SIGNS",
     "TOOLS",
     "Damping",
     "Targets",
+    "asked_on",
+    "by_event",
+    "coverage",
     "differences",
     "exhaustible_buffer",
     "expected_targets",
@@ -40,11 +47,13 @@ __all__ = [
     "guarded",
     "immediate",
     "in_force",
+    "judged",
     "largest_rise",
     "longest_stay",
     "peak_to_trough",
     "post",
     "procyclicality",
+    "promised",
     "ramped",
     "remembered",
     "signs",

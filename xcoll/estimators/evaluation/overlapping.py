@@ -121,7 +121,7 @@ def exceedance_rate(
     Simulated on 1,460 dates of overlapping sums, 1 and 11 assets (correlation 0.6), Student t with
     4 degrees of freedom, at 0.4 and 1 %: `more` rejects 2 to 6 % of true rates at 5 %, where the
     plain one-sided binomial test rejects 12 to 33 %; also where volatility clusters (GARCH) and the
-    limit does not follow it.  `fewer` rejects 5 to 10 % of independent losses, and up to 20 % where
+    limit does not follow it.  `fewer` rejects 2 to 12 % of independent losses, and up to 23 % where
     volatility clusters, for a calm sample hides its clusters: judge by `more`.
     """
     table = _checked(hits)

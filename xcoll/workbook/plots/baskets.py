@@ -150,9 +150,12 @@ def wrong_ways(table: pd.DataFrame, law: str = "fhs", title: str | None = None) 
     place = {name: row for row, name in enumerate(order)}
     worst, best = dollars.idxmax(), dollars.idxmin()
     heading = (
-        f"What ties debt to collateral takes {percent(-dollars[best])} off the tail of "
-        f"“{best}”;\nthe wrong way it goes furthest in “{worst}”: "
-        f"{100 * dollars[worst]:+.1f} % (± {percent(1.96 * error[worst])})"
+        f"What ties debt to collateral takes {percent(-dollars[best])} off the tail of “{best}”;\n"
+        + (
+            f"in “{worst}” it adds {percent(dollars[worst])} (± {percent(1.96 * error[worst])})"
+            if dollars[worst] > max(1.96 * error[worst], 5e-4)  # what rounds to nothing is nothing
+            else "it adds to no account's tail"
+        )
     )
     panels = {
         "dollar": "net account, dollars",

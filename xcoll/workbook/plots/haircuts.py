@@ -1,7 +1,4 @@
-"""Figures of the haircuts: waterfall, intervals, dynamic path, excursion choices, debt pairs."""
-
-import itertools
-from collections.abc import Mapping, Sequence
+"""Figures of the haircuts: waterfall, now and over time, intervals, debt pairs."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +8,7 @@ from matplotlib.figure import Figure
 
 from xcoll.workbook.plots import style
 
-__all__ = ["choices", "debt_pairs", "intervals", "path", "waterfall"]
+__all__ = ["debt_pairs", "intervals", "waterfall", "waterfall_path"]
 
 STEPS = {
     "market": style.OKABE_ITO["blue"],
@@ -19,7 +16,7 @@ STEPS = {
     "oracle": style.OKABE_ITO["orange"],
     "basis": style.OKABE_ITO["purple"],
     "contract": style.OKABE_ITO["green"],
-    "anti-procyclical": style.OKABE_ITO["black"],
+    "anti-procyclical": "#595959",
     "rounding": style.CONTEXT,
 }
 CALM = "#A6A6A6"
@@ -97,49 +94,22 @@ def intervals(
     return figure
 
 
-def path(
-    paths: Mapping[str, pd.DataFrame], horizons: pd.Series, assets: Sequence[str], title: str
-) -> Figure:
-    """Dynamic haircut of a few assets: raw in grey, posted with the buffer in colour.
-
-    `paths` has ``raw`` and ``posted``, each time × asset; `horizons` is each asset's close-out;
-    assets without a path are left out.
-    """
-    raw, posted = paths["raw"], paths["posted"]
-    shown = [asset for asset in assets if asset in raw] or raw.columns[:3].tolist()
-    figure, axes = style.figure(1, len(shown), height=3.2, share=True, title=title)
-    for ax, asset in zip(axes, shown, strict=True):
-        ax.plot(posted.index, posted[asset], color=style.colour(asset), label="posted")
-        ax.plot(raw.index, raw[asset], color="#4D4D4D", linewidth=0.7, label="raw")
-        ax.set_title(f"{asset}, {horizons[asset]} close-out")
-        ax.legend(loc="upper right")
-        ax.set_xlabel("date (UTC)")
-        style.dates(ax.xaxis)
-    axes[0].set_ylim(bottom=0.0)  # the axes are shared: only once all lines are drawn
-    axes[0].set_ylabel("haircut, percent of the price")
-    style.percent(axes[0].yaxis)
-    style.remark(figure, "lows modelled; scaled where the horizon is under a bar")
-    return figure
-
-
-def choices(haircuts: pd.DataFrame, chosen: str, title: str) -> Figure:
-    """Haircut by asset under each excursion method; `haircuts` is asset × method."""
-    wide = haircuts.sort_values(chosen, kind="stable")
-    marks = dict(zip(wide, itertools.cycle("os^vP"), strict=False)) | {chosen: "D"}
-    figure, (ax,) = style.figure(height=1.0 + 0.28 * len(wide), title=title)
-    ax.hlines(wide.index, wide.min(axis=1), wide.max(axis=1), color="#D9D9D9", linewidth=2)
-    for method in wide:
-        hue = style.ACCENT if method == chosen else style.CONTEXT
-        known = wide[method].dropna()
-        ax.scatter(
-            known, known.index, marker=marks[method], color=hue, s=28, zorder=3, label=method
-        )
-    ax.set_xlabel("haircut, percent of the price")
-    ax.set_ylabel("asset")
-    ax.grid(visible=False, axis="y")
-    style.percent(ax.xaxis)
-    ax.legend(loc="lower right", title="low inside the bar", title_fontsize=8)
-    style.remark(figure, "all lows but the donor's own are modelled; horizon one day")
+def waterfall_path(steps: pd.DataFrame, asset: str, title: str) -> Figure:
+    """One asset's steps over time, stacked to its haircut; `steps` is time × step."""
+    wide = steps[[step for step in STEPS if step in steps and (steps[step] > 0.0).any()]]
+    figure, (ax,) = style.figure(height=3.6, title=title)
+    ax.stackplot(
+        wide.index, wide.to_numpy().T, labels=list(wide), colors=[STEPS[step] for step in wide],
+        step="post", linewidth=0.0,
+    )  # fmt: skip
+    ax.set_xlim(wide.index[0], wide.index[-1])
+    ax.set_xlabel("date of the calibration (UTC)")
+    ax.set_ylabel(f"haircut of {asset}, percent of the price")
+    style.dates(ax.xaxis)
+    style.percent(ax.yaxis)
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.0, 0.5))
+    style.remark(figure, "lows modelled, contract points assumed; scaled under a bar")
     return figure
 
 

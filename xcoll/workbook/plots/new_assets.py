@@ -43,8 +43,7 @@ def ageing(tried: pd.DataFrame, assets: Sequence[str], title: str) -> Figure:
     axes[0].set_ylim(bottom=0.0)
     axes[0].set_ylabel("loss of a day's close-out, percent")
     style.percent(axes[0].yaxis)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=4)
+    axes[-1].legend(loc="lower right", ncols=2)
     style.remark(figure, MODELLED + "; the whole past is not seen by the procedure")
     return figure
 
@@ -63,10 +62,10 @@ def judged(tried: pd.DataFrame, title: str) -> Figure:
         ends = ratio.groupby(known["age"]).quantile([0.1, 0.5, 0.9]).unstack()
         y = np.arange(len(ages)) + shift
         left.hlines(y, ends[0.1], ends[0.9], color=hue, linewidth=1.6)
-        left.scatter(ends[0.5], y, color=hue, marker=mark, s=26, zorder=3, label=SAID[way])
+        left.scatter(ends[0.5], y, color=hue, marker=mark, s=26, zorder=3)
         sums = known.groupby("age")[[f"beyond_{way}", "days"]].sum()
         rate = 1000.0 * sums[f"beyond_{way}"] / sums["days"]
-        right.scatter(rate, y, color=hue, marker=mark, s=26, zorder=3)
+        right.scatter(rate, y, color=hue, marker=mark, s=26, zorder=3, label=SAID[way])
         for height, value in zip(y, rate, strict=True):
             right.annotate(
                 f"{value:.1f}", (value, height), (6, 0), textcoords="offset points",
@@ -86,7 +85,6 @@ def judged(tried: pd.DataFrame, title: str) -> Figure:
         ax.grid(visible=False, axis="y")
     right.set_yticklabels([])
     left.set_ylabel("age")
-    handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=3)
+    right.legend(loc="lower right")
     style.remark(figure, MODELLED)
     return figure

@@ -44,9 +44,8 @@ MODELLED = "lows modelled"
 
 def formats(table: pd.DataFrame) -> dict[str, str]:
     """Formats of the columns of a judged path or a reading, for ``run.table``."""
-    found = {column: FORMATS[column] for column in table if column in FORMATS}
-    beside = {c: FORMATS[c.rpartition("_")[0]] for c in table if c[-1].isdigit()}
-    return found | beside
+    known = {column: column.rstrip("_0123456789") for column in table}  # p_3 is a p
+    return {column: FORMATS[name] for column, name in known.items() if name in FORMATS}
 
 
 def paths(
@@ -65,7 +64,7 @@ def paths(
     swing = {tool: peak_to_trough(path[shown]).median() for tool, path in in_force.items()}
     least = min(swing, key=swing.get)
     title = (
-        f"{least.capitalize()} moves least: its highest haircut is {swing[least]:.1f} times its "
+        f"“{least}” moves least: its highest haircut is {swing[least]:.1f} times its "
         f"lowest, where\nthe raw one's is {peak_to_trough(raw[shown]).median():.1f} times "
         f"(median of the {len(shown)} assets)"
     )
@@ -129,7 +128,7 @@ def trade_off(judged: pd.DataFrame) -> Figure:
         va="top",
     )
     right.set_xlim(0.0, 1.1 * rows["largest_rise"].max())
-    right.set_xlabel("largest rise within 30 days, points of the price (median asset)")
+    right.set_xlabel("largest rise in 30 days, points (median asset)")
     right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}"))
     right.tick_params(labelleft=False)
     style.percent(left.yaxis)
@@ -180,7 +179,8 @@ def memory(table: pd.DataFrame, bar: str, until: str | pd.Timestamp) -> Figure:
         for still, mark in ((False, "o"), (True, ">")):
             drawn = (open_ == still).to_numpy()
             right.scatter(mine[drawn], y[drawn], marker=mark, s=18, color=_hue(tool), alpha=0.8)
-        right.scatter(mine.median(), place, marker="|", s=500, color="black", zorder=4)
+        if open_.mean() <= 0.5:
+            right.scatter(mine.median(), place, marker="|", s=500, color="black", zorder=4)
     right.scatter([], [], marker="o", s=18, color="#4D4D4D", label="an asset")
     right.scatter([], [], marker="|", s=120, color="black", label="the median asset")
     if kept.any():
@@ -244,7 +244,7 @@ def delisting(
     bottom.set_xlim(*drawn)
     bottom.set_ylabel("haircut asked for,\npercent of the price")
     bottom.set_xlabel("date (UTC)")
-    bottom.legend(loc="center left")
+    bottom.legend(loc="upper left")
     style.percent(bottom.yaxis)
     style.dates(bottom.xaxis)
     style.remark(
@@ -260,15 +260,15 @@ def _hue(tool: str) -> str:
 def _traded(rows: pd.DataFrame) -> str:
     kept = rows[rows["kept"]]
     if kept.empty:
-        return f"None of {len(rows)} paths keeps its promise; the fewest exceedances are " + (
+        return f"None of {len(rows)} paths stays within its bound; the fewest exceedances are " + (
             f"{rows['ratio'].min():.1f} times the promised"
         )
     frees = kept.loc[kept["capital_efficiency"].idxmax()]
-    calm = kept.loc[kept["largest_rise"].idxmin()]
+    calm = kept.sort_values(["largest_rise", "capital_efficiency"], ascending=[True, False]).iloc[0]
     return (
-        f"{len(kept)} of {len(rows)} paths keep their promise; of those “{frees['path']}” leaves "
-        f"most to borrow ({percent(frees['capital_efficiency'], 0)}),\nand “{calm['path']}” rises "
-        f"least within 30 days ({100 * calm['largest_rise']:.1f} points)"
+        f"{len(kept)} of {len(rows)} paths stay within their bound; of those “{frees['path']}” "
+        f"leaves most to borrow ({percent(frees['capital_efficiency'], 0)}),\n"
+        f"and “{calm['path']}” rises least within 30 days ({100 * calm['largest_rise']:.1f} points)"
     )
 
 
@@ -287,12 +287,16 @@ def _gone(asset: str, said: pd.DataFrame, since: pd.Timestamp) -> str:
     if said.empty:
         return f"No rule said that {asset} must go"
     first = said.loc[said["said"].idxmin()]
-    latest = said.loc[said["said"].idxmax()]
+    held = said[said["what"] == "in force"].sort_values("said").head(1)
+    late = [
+        f"a haircut in force passed the limit on {row.said.day} {row.said:%B %Y}, "
+        f"with {100 * row.price_left:.1g} % left"
+        for row in held.itertuples()
+    ]
     return (
-        f"The first sign that {asset} must go came on {first['said']:%-d %B %Y}, with "
-        f"{percent(first['price_left'], 0)} of its price of {since:%-d %B} left;\n"
-        f"the last ({latest['what']}, {latest['tool']}) on {latest['said']:%-d %B}, with "
-        f"{percent(latest['price_left'], 2)}"
+        f"The first sign that {asset} must go came on {first['said'].day} {first['said']:%B %Y}, "
+        f"with {percent(first['price_left'], 0)} of its price of {since.day} {since:%B} left;\n"
+        + (late[0] if late else "no haircut in force ever passed the limit")
     )
 
 

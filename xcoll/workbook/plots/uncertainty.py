@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from xcoll.workbook.plots import style
 from xcoll.workbook.tables import percent
@@ -12,7 +13,8 @@ __all__ = ["intervals", "pegged", "tornado"]
 BAND = "#D9D9D9"
 INPUTS = {
     "tail.confidence": "confidence",
-    "window": "look-back",
+    "window": "look-back of the forecast",
+    "look_back": "look-back of the long run",
     "horizon": "close-out horizon",
     "depth": "depth of a bad day, times",
     "participation": "share of volume sold",
@@ -120,7 +122,8 @@ def tornado(table: pd.DataFrame, asset: str = "median") -> Figure:
     ax.set_xlabel("haircut, percent of the price")
     ax.set_ylabel("input, one moved at a time")
     ax.grid(visible=False, axis="y")
-    style.percent(ax.xaxis)
+    ax.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))  # whole percents
+    style.percent(ax.xaxis, 0 if reach > 0.05 else 1)
     style.remark(figure, f"line: the calibration as it is, {percent(base)}; lows modelled")
     return figure
 

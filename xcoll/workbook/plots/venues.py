@@ -22,9 +22,7 @@ WORDS = {
     "falls": "market: falls",
     "horizon and confidence": "market: horizon, confidence",
 }
-REMARK = (
-    "published sets of March 2025, ours on prices to 2023; lows, derived tokens, contract assumed"
-)
+REMARK = "lows modelled, contract points and derived tokens assumed; dates of the two differ"
 
 
 def _names(table: pd.DataFrame) -> list[str]:
@@ -57,7 +55,7 @@ def published(table: pd.DataFrame, title: str) -> Figure:
     ax.set_ylabel("token and venue")
     ax.grid(visible=False, axis="y")
     style.percent(ax.xaxis)
-    figure.legend(loc="outside upper left", ncols=4, markerscale=0.8)
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=4, markerscale=0.8)
     style.remark(figure, REMARK)
     return figure
 
@@ -98,6 +96,6 @@ def explanation(table: pd.DataFrame, title: str) -> Figure:
     ax.set_xlabel("points of threshold: what the venue gives up (right) or adds (left)")
     ax.set_ylabel("token and venue")
     ax.grid(visible=False, axis="y")
-    figure.legend(loc="outside upper left", ncols=5)
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=4)
     style.remark(figure, REMARK)
     return figure

@@ -1,0 +1,64 @@
+"""Figures of new assets: who is drawn where, and what the reader is told."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+mpl.use("agg")
+from matplotlib import pyplot as plt
+
+from xcoll.workbook.plots import new_assets, style
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    style.apply()
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def tried():
+    rows = [
+        (asset, age, 0.4 - age / 1000, 0.3, age / 1000, 0.3, 0.25, 0.0, age / 10, 1.0, 90)
+        for asset in ("BNB", "LINK")
+        for age in (30.0, 90.0)
+    ]
+    names = ["asset", "age", "procedure", "shrunk", "naive", "class", "whole"]
+    beyond = ["beyond_procedure", "beyond_naive", "beyond_class", "days"]
+    return pd.DataFrame(rows, columns=[*names, *beyond]).assign(listed=pd.Timestamp("2021-06-01"))
+
+
+def remark(figure):
+    return figure.get_supxlabel()
+
+
+def test_ageing_has_a_panel_an_asset_in_its_colour(tried):
+    figure = new_assets.ageing(tried, ["LINK", "BNB"], "It falls")
+    assert figure.get_suptitle() == "It falls"
+    for ax, asset in zip(figure.axes, ["LINK", "BNB"], strict=True):
+        lines = {line.get_label(): line for line in ax.lines}
+        assert set(lines) == {"with add-on", "without", "own bars alone", "whole past"}
+        assert lines["with add-on"].get_color() == style.colour(asset)
+        np.testing.assert_allclose(lines["with add-on"].get_ydata(), [0.37, 0.31])
+        assert ax.get_title(loc="left") == f"{asset}, listed 01 Jun 2021"
+        assert "days" in ax.get_xlabel()
+    assert figure.axes[0].get_ylim()[0] == 0.0
+    assert "lows modelled" in remark(figure)
+
+
+def test_judged_shows_the_median_ratio_and_the_losses_beyond(tried):
+    figure = new_assets.judged(tried, "Own bars say too little")
+    left, right = figure.axes
+    ratios = {  # in the order of the legend, 30 then 90 days
+        text.get_text(): marks.get_offsets()[:, 0]
+        for text, marks in zip(right.get_legend().get_texts(), left.collections[1::2], strict=True)
+    }
+    np.testing.assert_allclose(ratios["its own bars alone"], [0.12, 0.36])
+    np.testing.assert_allclose(ratios["procedure with add-on"], [1.48, 1.24])
+    rates = [text.get_text() for text in right.texts]
+    assert rates == ["33.3", "100.0", "11.1", "11.1", "0.0", "0.0"]
+    assert [t.get_text() for t in left.get_yticklabels()] == ["30 days old", "90 days old"]
+    assert "log" in left.get_xlabel()
+    assert "lows modelled" in remark(figure)
