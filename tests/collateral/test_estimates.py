@@ -169,3 +169,17 @@ def test_what_cannot_be_estimated_is_named(known):
         estimates.excursion_quantile(blind, POLICY, rng())
     with pytest.raises(DataError, match="no asset has a return"):
         estimates.walk(known, [pd.Timestamp("2019-01-01")], UNIVERSE, POLICY, MULTIPLES, rng())
+
+
+def test_market_targets_are_the_losses_of_the_walk():
+    known = history(bars=420, assets=["BTC", "ETH", "USDC", "LUNA"])
+    dates = known.log_returns.index[[300, 419]]
+    walked = estimates.walk(known, dates, UNIVERSE, POLICY, MULTIPLES, rng())
+    found = estimates.market_targets(known, dates, UNIVERSE, POLICY, MULTIPLES)
+    wide = walked.xs("24h", level="horizon").drop("USDC", level="asset")
+    for name, column in (("raw", "forecast"), ("long_run",) * 2, ("stressed",) * 2):
+        expected = wide[column].unstack("asset")
+        frame = getattr(found, name)
+        pd.testing.assert_frame_equal(frame, expected[frame.columns], check_names=False)
+    with pytest.raises(EstimationError, match="no date to calibrate at"):
+        estimates.market_targets(known, [], UNIVERSE, POLICY, MULTIPLES)

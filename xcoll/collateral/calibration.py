@@ -199,9 +199,7 @@ class Calibration:
         rows = self.covering
         if horizon is not None:
             rows = pd.Series(rows.index.get_level_values("horizon") == horizon, rows.index)
-        table = self.haircuts[rows].droplevel("horizon")
-        kinds = ("raw", "long_run", "stressed")
-        return recalibration.Targets(**{kind: table[kind].unstack("asset") for kind in kinds})
+        return recalibration.Targets.of(self.haircuts[rows].reset_index())
 
     def waterfall(self, governance: Governance) -> pd.DataFrame:
         """Steps of every haircut: shares of the parts, anti-procyclical, rounding."""

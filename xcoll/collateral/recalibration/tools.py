@@ -45,6 +45,12 @@ class Targets:
     long_run: pd.DataFrame
     stressed: pd.DataFrame
 
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> "Targets":
+        """From rows with the columns time, asset, raw, long_run and stressed, others ignored."""
+        wide = rows.set_index(["time", "asset"])[["raw", "long_run", "stressed"]].unstack("asset")
+        return cls(**{name: wide[name] for name in ("raw", "long_run", "stressed")})
+
     def __post_init__(self) -> None:
         index = self.raw.index
         if not (index.is_monotonic_increasing and index.is_unique):

@@ -8,6 +8,8 @@ import pandas as pd
 from xcoll.errors import EstimationError
 from xcoll.estimators import volatility
 from xcoll.estimators.volatility import WalkForward
+from xcoll.market.prices import bar_length
+from xcoll.market.returns import bars_in
 
 __all__ = [
     "DAILY",
@@ -15,6 +17,7 @@ __all__ = [
     "against",
     "convergence",
     "current",
+    "handed_over",
     "likelihoods",
     "long",
     "means",
@@ -85,6 +88,38 @@ def spliced(
     sources = pd.DataFrame(rows, columns=["asset", "source", "start", "end"])
     sources = sources.astype({"asset": "str", "source": "str"})
     return sigma, sources.sort_values(["start", "asset"], ignore_index=True)
+
+
+def handed_over(
+    returns: pd.DataFrame,
+    model: str = "garch-t",
+    window: str = "730D",
+    minimum: str = "250D",
+    seed: str = "30D",
+) -> pd.DataFrame:
+    """One model of `DAILY` refitted every bar, exponential weights before its first fit.
+
+    Parameters
+    ----------
+    returns : DataFrame
+        time × asset; an asset with fewer bars than the minimum has exponential weights throughout.
+    window, minimum, seed : str
+        Longest sample of a fit, history before the first one, and history before the first
+        exponentially weighted forecast; durations.
+
+    Returns
+    -------
+    DataFrame
+        σ, time × asset, stamped t for the bar after t.
+    """
+    bar = bar_length(returns.index)
+    longest, least, first = (bars_in(span, bar) for span in (window, minimum, seed))
+    smooth = volatility.ewma(returns, minimum=first)
+    enough = returns.columns[returns.count() >= least]
+    if not len(enough):
+        return smooth
+    walk = walked(returns[enough], longest, 1, least, {model: DAILY[model]})[model]
+    return walk.volatility.reindex_like(returns).fillna(smooth)
 
 
 def long(forecasts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
