@@ -142,6 +142,15 @@ class Addons(Model):
             found = {name: table.points[place] for name, (table, place) in places.items()}
         return pd.Series(found, dtype=float, name="points").rename_axis("attribute")
 
+    def total(
+        self, contract: Contract | None, day: datetime.date, token: str = "the token"
+    ) -> float:
+        """The contract part: the sum of `points`."""
+        if contract is None:
+            return 0.0
+        places = self._places(contract, day, token).values()
+        return sum(table.points[place] for table, place in places)
+
     def changed(
         self, contract: Contract, day: datetime.date, token: str = "the token"
     ) -> pd.DataFrame:

@@ -142,7 +142,7 @@ def other_parts(
                 "liquidity": loss,
                 "oracle": assets[symbol].oracle.deviation,
                 "basis": basis.get(symbol, 0.0),
-                "contract": addons.points(assets[symbol].contract, day, symbol).sum(),
+                "contract": addons.total(assets[symbol].contract, day, symbol),
             }
             for symbol, loss in impact.items()
         }
@@ -160,7 +160,8 @@ class Calibration:
     parts : DataFrame, time, asset and horizon
         `haircuts.PARTS`; the market part is the method's forecast.
     haircuts : DataFrame, time, asset and horizon
-        raw, long_run, stressed: unrounded, with the market part of each; posted: by the tool.
+        raw, long_run, stressed: unrounded, with the market part of each; other: without one;
+        posted: by the tool.
     marks : DataFrame, time, asset and horizon
         scaled: from a longer horizon; modelled: a derived token.
     week : Series, time and asset
@@ -260,7 +261,7 @@ def calibrate(
     found = pd.DataFrame(
         {name: haircuts.haircut(table.assign(market=table[kind])) for kind, name in kinds.items()}
     )
-    posted = {}
+    posted, other = {}, haircuts.haircut(table.assign(market=0.0))
     for horizon, rows in found.groupby(level="horizon"):
         wide = {name: rows[name].droplevel("horizon").unstack("asset") for name in found}
         posted[horizon] = recalibration.post(
@@ -270,7 +271,7 @@ def calibrate(
     return Calibration(
         pd.concat(plans, names=["time"]),
         haircuts.check_parts(table.assign(market=table["forecast"])),
-        found.assign(posted=made.reindex(found.index)),
+        found.assign(other=other, posted=made.reindex(found.index)),
         table[["scaled", "modelled"]],
         pd.concat(weeks, names=["time"]).rename("week"),
     )

@@ -66,7 +66,8 @@ def at(
     table = _losses(moving, universe, policy, multiples, rng)
     still = [asset for asset in known.assets if asset in universe.stablecoins]
     if still:
-        jump = _tall(pegged(known.of(still), universe, policy.tail, HORIZONS))
+        coins = known.of(still).first_draw()  # a peg takes no donor
+        jump = _tall(pegged(coins, universe, policy.tail, HORIZONS))
         table = pd.concat([table, pd.DataFrame(dict.fromkeys(table, jump))])
     assets = table.index.get_level_values("asset")
     bars = known.log_returns.notna().sum()
@@ -150,8 +151,8 @@ def excursion_quantile(
     """Adverse excursion over the closure period that so many borrowers exceed, by asset.
 
     The larger of what joint filtered paths from today's volatility say and what all periods of the
-    past say, so that a calm month does not raise the LTV.  Assets are drawn together over the bars
-    that they share: those listed later with all others, over their own shorter past.
+    past say, so that a calm month does not raise the LTV.  Assets are drawn together with those
+    that were listed with them, over all of their past.
 
     Raises
     ------
@@ -174,13 +175,13 @@ def excursion_quantile(
     recursion, ahead = Recursion.ewma(), np.empty(len(history.assets))
     for start in np.unique(starts):
         # every draw of the lows stands for one more stretch of the same bars
-        among, group = np.flatnonzero(starts <= start), np.flatnonzero(starts == start)
-        rows = np.tile(score[start:, among], (len(lows), 1))
-        low = np.concatenate([x[start:, among] for x in lows])
+        group = np.flatnonzero(starts == start)
+        rows = np.tile(score[start:, group], (len(lows), 1))
+        low = np.concatenate([x[start:, group] for x in lows])
         picks = rng.integers(0, len(rows), (bars, checks.whole("paths", paths)))
-        table = recursion.table(len(among))
-        drawn = drawn_losses(rows.T, low.T, picks, sigma[-1, among], table, "close_out")
-        ahead[group] = figures(drawn.T, wanted)[np.searchsorted(among, group)]
+        table = recursion.table(len(group))
+        drawn = drawn_losses(rows.T, low.T, picks, sigma[-1, group], table, "close_out")
+        ahead[group] = figures(drawn.T, wanted)
     return pd.Series(np.maximum(past, ahead), history.assets, name="week").clip(lower=0.0)
 
 

@@ -97,7 +97,13 @@ class History:
         for asset in assets:
             if asset not in self.log_returns:
                 raise DataError(f"{asset} has no history; leave it out, or give it a proxy")
+        if list(assets) == self.assets:
+            return self
         return self._cut(slice(None), list(assets))
+
+    def first_draw(self) -> "History":
+        """With the first draw of the lows alone: for assets whose lows are not drawn."""
+        return History(self.log_returns, self.lows[:1], self.volatility)
 
     def _cut(self, rows: slice, assets: Iterable[str]) -> "History":
         returns = self.log_returns.loc[rows, assets]

@@ -181,10 +181,11 @@ def _filtered(
     history: History, low: pd.DataFrame, of: Tail, window: int, group: list[str]
 ) -> np.ndarray:
     # What `tail.walk_forward` says of one bar by filtered simulation, without its frames.
-    rows = slice(-(window + 1), None)
-    sigma = history.volatility[group].to_numpy()[rows]
-    moves = LOSSES[of.loss].one_bar(history.log_returns[group], low[group]).to_numpy()[rows]
-    return figures(-np.expm1(moves[1:] / sigma[:-1] * sigma[-1]), of)
+    columns = history.log_returns.columns.get_indexer(group)
+    sigma = history.volatility.to_numpy()[-(window + 1) :, columns]
+    moves = {"close_out": low, "end": history.log_returns}[of.loss].to_numpy()
+    score = moves[-window:, columns] / sigma[:-1]
+    return figures(-np.expm1(score * sigma[-1]), of)
 
 
 def _walked(

@@ -2,8 +2,8 @@
 
     loss = a recorded depth with chance q = 1 − exp(−λ·h), an ordinary loss with 1 − q
 
-λ is pooled over the pegged assets: breaks recorded from a date to the last bar, over the years
-that the assets were watched.  Ordinary losses are those of a day, a share of it under a day.
+λ is pooled over fiat-backed coins: breaks recorded from a date to the last bar, over the years
+that the coins were watched.  Ordinary losses are those of a day, a share of it under a day.
 Prints that are marked as suspect are no losses, unless `suspects` asks what they would change: then
 they are ordinary losses, and a suspect span under the peg is a break.
 """
@@ -103,24 +103,28 @@ def pegged_table(
 def breaks(
     history: History, universe: Universe, since: str = SINCE, suspects: bool = False
 ) -> depeg.Depeg:
-    """Hazard and depths of the breaks of the assets of `history` from `since` to its last bar.
+    """Hazard and depths of fiat-backed coins' breaks from `since` to the last bar of `history`.
 
-    An asset is watched from `since`, or from when its contract was deployed.
+    Pooled over the assets of `history` and every coin that has a recorded break; each is watched
+    from `since`, or from when its contract was deployed.  A coin outside the history is here
+    because it broke: that errs on the safe side.
     """
     start, now = pd.Timestamp(since), history.now
     if now <= start:
         raise ParameterError(f"since is {since}, the last bar {now:%Y-%m-%d}; count from earlier")
-    depths, watched = [], pd.Timedelta(0)
-    for asset in history.assets:
-        fact = universe.assets.get(asset)
-        if fact is None or fact.peg is None:
+    events = depeg.recorded(universe.depegs, start, now)
+    depths, years = [1.0 - event.low for event in events], 0.0
+    for asset in dict.fromkeys([*history.assets, *(event.token for event in events)]):
+        fact, first = universe.assets.get(asset), start
+        if asset in history.assets and (fact is None or fact.peg is None):
             raise ParameterError(f"{asset} has no peg in the universe; take market.forecast for it")
-        first = max(start, pd.Timestamp(fact.contract.deployed)) if fact.contract else start
-        watched += max(now - first, pd.Timedelta(0))
-        days = {event: pd.Timestamp(event.day) for event in universe.depegs_of(asset)}
-        depths += [1.0 - event.low for event, day in days.items() if start <= day <= now]
-        depths += _suspect_depths(history, universe, asset, start) if suspects else []
-    return depeg.fit(depths, watched / depeg.YEAR)
+        if fact is not None and fact.contract is not None:
+            first = max(start, pd.Timestamp(fact.contract.deployed))
+        years += max(now - first, pd.Timedelta(0)) / depeg.YEAR
+    if suspects:
+        for asset in history.assets:
+            depths += _suspect_depths(history, universe, asset, start)
+    return depeg.fit(depths, years)
 
 
 def _suspect_depths(

@@ -18,6 +18,7 @@ __all__ = [
     "check_parts",
     "haircut",
     "long",
+    "parts_of",
     "shares",
     "tall",
     "waterfall",
@@ -118,6 +119,12 @@ def long(parts: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
         for name, frame in names.items()
     }
     return tall["value"].assign(share=tall["share"]["share"].to_numpy()).reset_index()
+
+
+def parts_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Parts by asset and horizon, back from the rows that `long` made."""
+    wide = rows.pivot_table(index=["asset", "horizon"], columns="part", values="value")
+    return check_parts(wide.rename_axis(columns=None))
 
 
 def with_posted(parts: pd.DataFrame, posted: pd.Series) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from xcoll.collateral.recalibration.measures import (
     tidy_paths,
 )
 from xcoll.collateral.recalibration.memory import differences, forgotten, remembered, without
-from xcoll.collateral.recalibration.readings import EVENTS, asked_on, by_event
+from xcoll.collateral.recalibration.readings import EVENTS, asked_on, by_event, side_by_side
 from xcoll.collateral.recalibration.response import (
     expected_targets,
     step_response,
@@ -56,6 +56,7 @@ __all__ = [
     "promised",
     "ramped",
     "remembered",
+    "side_by_side",
     "signs",
     "step_response",
     "tidy_paths",

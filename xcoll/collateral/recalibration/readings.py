@@ -7,7 +7,7 @@ import pandas as pd
 from xcoll import checks
 from xcoll.errors import DataError
 
-__all__ = ["EVENTS", "asked_on", "by_event"]
+__all__ = ["EVENTS", "asked_on", "by_event", "side_by_side"]
 
 # Dates of the bundled prices; the names are for tables and figures.
 EVENTS: dict[str, str] = {
@@ -85,6 +85,28 @@ def by_event(readings: pd.DataFrame) -> pd.DataFrame:
         worst=("excess", "max"),
         uncovered=("asset", lambda names: ", ".join(names[~readings.loc[names.index, "covered"]])),
     )
+
+
+def side_by_side(readings: pd.DataFrame, known: str = "day before") -> pd.DataFrame:
+    """One row a path: for each event the median haircut, and how many assets lost more.
+
+    Of `asked_on`, at the reading `known`; the columns are path and, an event, "event" and
+    "event: uncovered".
+    """
+    rows = readings[readings["known"] == known]
+    groups = rows.groupby(["path", "event"], sort=False)
+    wide = pd.DataFrame(
+        {
+            "haircut": groups["haircut"].median(),
+            "uncovered": groups["covered"].agg(lambda c: (~c).sum()),
+        }
+    ).unstack("event")
+    events = list(dict.fromkeys(rows["event"]))
+    found = {event: wide["haircut", event] for event in events}
+    found |= {f"{event}: uncovered": wide["uncovered", event] for event in events}
+    columns = [name for event in events for name in (event, f"{event}: uncovered")]
+    order = list(dict.fromkeys(rows["path"]))
+    return pd.DataFrame(found)[columns].loc[order].reset_index()
 
 
 def _read(
