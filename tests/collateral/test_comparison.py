@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -42,13 +41,6 @@ def test_venues_are_compared_in_their_own_regime():
     assert rows.loc["compound-v3-usdc", "ours"] == 0.81
 
 
-def test_toxic_frontier_is_threshold_times_one_plus_bonus():
-    frontier = comparison.toxic_frontier(RESULT, TODAY)
-    assert frontier.loc["ETH", "ours"] == pytest.approx(0.84)
-    assert frontier.loc["ETH", "published"] == pytest.approx(0.83 * 1.05)
-    assert np.isnan(frontier.loc["ADA", "published"])
-
-
 def test_no_change_inside_the_interval_and_steps_outside():
     table = comparison.recommend(RESULT, TODAY, Governance(0.005, 0.005, "3D"))
     table = table.set_index(["asset", "parameter"])
@@ -83,11 +75,3 @@ def test_assumptions_list_what_the_universe_marks():
     assert UNIVERSE.assets["BNB"].oracle.assumed
     assert ("BNB", "oracle") in found.index
     assert found["source"].str.len().min() > 3
-
-
-def test_exceedances_are_held_against_the_bound_of_their_own_share():
-    losses = pd.DataFrame({"ETH": [0.3, 0.1, np.nan] + [0.0] * 998, "BTC": [0.0] * 1001})
-    found = comparison.exceeded(losses, pd.Series({"ETH": 0.2, "BTC": 0.2}), 0.99)
-    assert found["beyond"].to_dict() == {"ETH": 1, "BTC": 0}
-    # P(X <= 7) = 0.949 and P(X <= 8) = 0.979 for 1,000 draws at 0.4 %
-    assert found.loc["ETH", "bound"] == 8

@@ -83,17 +83,6 @@ def test_the_set_is_consistent_whatever_the_parts(market, impact, oracle, basis,
     assert more["ETH"] < LT["ETH"]
 
 
-def test_closure_quantile_leaves_a_share_p_beyond_it():
-    losses = pd.DataFrame({"ETH": np.linspace(0.0, 1.0, 101), "BTC": [math.nan] * 51 + [-0.1] * 50})
-    q = thresholds.closure_quantile(losses, 0.05)
-    assert (losses["ETH"] > q["ETH"] + 1e-12).mean() == pytest.approx(0.05, abs=0.01)
-    assert q["BTC"] == 0.0
-    with pytest.raises(ParameterError, match=r"closure probability is 5.*0\.05"):
-        thresholds.closure_quantile(losses, 5.0)
-    with pytest.raises(ParameterError, match=r"no close-out losses for \['NEW'\]"):
-        thresholds.closure_quantile(losses.assign(NEW=math.nan))
-
-
 def test_a_recommendation_must_be_consistent_and_a_published_set_is_warned_about():
     assert RiskParameters(parameters()).faults == []
     assert RiskParameters(parameters(ltv=0.8)).faults == []  # LTV = LT, as on Morpho Blue

@@ -333,7 +333,7 @@ def parameters(
         found["threshold_venue" + mirror] = governance.down(
             thresholds.threshold(final, LB, "venue")
         )
-        found["ltv" + mirror] = governance.down(LT * (1.0 - q))
+        found["ltv" + mirror] = governance.down(thresholds.loan_to_value(LT, q))
     names = ("haircut", "threshold", "threshold_venue", "ltv")
     columns = [name + end for name in names for end in totals]
     found = pd.DataFrame(found)[columns].assign(bonus=LB)

@@ -4,31 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom
 
 from xcoll.collateral.addons import Addons
 from xcoll.collateral.governance import Governance
-from xcoll.collateral.recalibration.judge import ES_SHARE
 from xcoll.collateral.schema import Sourced
 from xcoll.collateral.universe import Universe
 from xcoll.collateral.venues import Venues
 from xcoll.errors import ParameterError
 
-__all__ = ["against_venues", "assumptions", "exceeded", "recommend", "toxic_frontier"]
+__all__ = ["against_venues", "assumptions", "recommend"]
 
 PARAMETERS = ("threshold", "ltv")
-
-
-def toxic_frontier(result: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Health at and below which seizing an asset lowers health, ours and published, by asset."""
-    frames = {"ours": result, "published": published}
-    return (
-        pd.DataFrame(
-            {name: frame["threshold"] * (1.0 + frame["bonus"]) for name, frame in frames.items()}
-        )
-        .loc[result.index]
-        .rename_axis("asset")
-    )
 
 
 def against_venues(result: pd.DataFrame, venues: Venues, pegged: Sequence[str]) -> pd.DataFrame:
@@ -137,30 +123,6 @@ _REASONS = {
         f"a full draw needs {100 * (1.0 - row.ltv / row.threshold):.1f} % of room to the threshold"
     ),
 }
-
-
-def exceeded(losses: pd.DataFrame, haircut: pd.Series, confidence: float) -> pd.DataFrame:
-    """How often a loss was larger than the whole haircut, and how often it might be.
-
-    Parameters
-    ----------
-    losses : DataFrame
-        time × asset close-out losses over one bar each, so that they do not overlap.
-    haircut : Series
-        By asset, over the same horizon.
-    confidence : float
-        Level of the ES that the haircut rests on.
-
-    Returns
-    -------
-    DataFrame
-        By asset of `losses`: beyond (times exceeded) and bound, the upper 95 % point of a binomial
-        count with the probability ``ES_SHARE·(1 − confidence)``.
-    """
-    known = losses.notna().sum()
-    beyond = losses.gt(haircut.reindex(losses.columns)).sum()
-    bound = binom.ppf(0.95, known, ES_SHARE * (1.0 - confidence)).astype(int)
-    return pd.DataFrame({"beyond": beyond, "bound": bound})
 
 
 def assumptions(universe: Universe, addons: Addons) -> pd.DataFrame:

@@ -15,13 +15,6 @@ def test_peak_to_trough_and_rise_of_the_buffer_example():
     assert recalibration.largest_rise(posted, 1)["margin"] == 40
 
 
-def test_procyclicality_names_each_path_and_measure():
-    raw = pd.DataFrame({"ETH": [0.1, 0.3, 0.2], "BTC": [0.1, 0.1, 0.1]})
-    found = recalibration.procyclicality({"raw": raw, "posted": raw + 0.1}, 1)
-    assert found.loc["ETH"].round(9).tolist() == [3.0, 2.0, 0.2, 0.2]
-    assert found.loc["BTC", "largest rise, raw"] == 0.0
-
-
 def test_paths_become_rows_without_the_bars_before_a_listing():
     time = pd.date_range("2023-01-01", periods=2)
     raw = pd.DataFrame({"ETH": [0.1, 0.2], "NEW": [math.nan, 0.3]}, time)

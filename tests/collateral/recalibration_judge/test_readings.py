@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcoll.collateral.recalibration.readings import EVENTS, asked_on, by_event
+from xcoll.collateral.recalibration.readings import EVENTS, asked_on, side_by_side
 from xcoll.errors import DataError, ParameterError
 
 DAYS = pd.date_range("2021-05-01", periods=40, name="time")
@@ -38,9 +38,11 @@ def test_the_day_before_and_the_day_itself():
     assert itself["haircut"].tolist() == [0.40, 0.40]
     assert itself["change"].tolist() == pytest.approx([0.15, 0.15])  # against 12 May
     assert itself["excess"].tolist() == pytest.approx([-0.30, 0.05])
-    short = by_event(asked_on({"p": path}, losses, EVENT)).set_index("known")
-    assert short["uncovered"].to_dict() == {"day before": "BTC", "day itself": "ETH"}
-    assert short["worst"].tolist() == pytest.approx([0.05, 0.05])
+    for known, count in (("day before", 1), ("day itself", 1)):
+        wide = side_by_side(asked_on({"p": path}, losses, EVENT), known).set_index("path")
+        event = next(iter(EVENT))
+        assert wide.loc["p", event] == (0.25 if known == "day before" else 0.40)
+        assert wide.loc["p", f"{event}: uncovered"] == count
 
 
 @given(st.integers(0, 39), st.floats(0.01, 1.0))

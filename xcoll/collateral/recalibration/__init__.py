@@ -8,11 +8,10 @@ from xcoll.collateral.recalibration.measures import (
     largest_rise,
     longest_stay,
     peak_to_trough,
-    procyclicality,
     tidy_paths,
 )
 from xcoll.collateral.recalibration.memory import differences, forgotten, remembered, without
-from xcoll.collateral.recalibration.readings import EVENTS, asked_on, by_event, side_by_side
+from xcoll.collateral.recalibration.readings import EVENTS, asked_on, side_by_side
 from xcoll.collateral.recalibration.response import (
     expected_targets,
     step_response,
@@ -37,7 +36,6 @@ __all__ = [
     "Damping",
     "Targets",
     "asked_on",
-    "by_event",
     "coverage",
     "differences",
     "exhaustible_buffer",
@@ -52,7 +50,6 @@ __all__ = [
     "longest_stay",
     "peak_to_trough",
     "post",
-    "procyclicality",
     "promised",
     "ramped",
     "remembered",

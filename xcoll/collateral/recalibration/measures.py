@@ -13,7 +13,6 @@ __all__ = [
     "largest_rise",
     "longest_stay",
     "peak_to_trough",
-    "procyclicality",
     "tidy_paths",
 ]
 
@@ -47,21 +46,6 @@ def fall_back(path: pd.DataFrame, bars: int) -> pd.Series:
     """
     rises = path.diff(checks.whole("bars", bars))
     return pd.Series({asset: _halved(path[asset], rises[asset]) for asset in path}, dtype=float)
-
-
-def procyclicality(paths: Mapping[str, pd.DataFrame], bars: int) -> pd.DataFrame:
-    """`peak_to_trough` and `largest_rise` over `bars`, by asset, one pair of columns a path."""
-    measures = {
-        "peak to trough": peak_to_trough,
-        "largest rise": lambda path: largest_rise(path, bars),
-    }
-    return pd.DataFrame(
-        {
-            f"{measure}, {name}": rule(path)
-            for measure, rule in measures.items()
-            for name, path in paths.items()
-        }
-    ).rename_axis("asset")
 
 
 def tidy_paths(paths: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 from xcoll import checks
 from xcoll.errors import DataError
 
-__all__ = ["EVENTS", "asked_on", "by_event", "side_by_side"]
+__all__ = ["EVENTS", "asked_on", "side_by_side"]
 
 # Dates of the bundled prices; the names are for tables and figures.
 EVENTS: dict[str, str] = {
@@ -70,21 +70,6 @@ def asked_on(
     found["covered"] = ~found["excess"].gt(0.0)
     columns = ["path", "event", "known", "time", "asset", "haircut", "change", "loss", "excess"]
     return found[[*columns, "covered"]].reset_index(drop=True)
-
-
-def by_event(readings: pd.DataFrame) -> pd.DataFrame:
-    """Readings over the assets: path, event, known, haircut and change (medians), worst, uncovered.
-
-    `worst` is the largest excess of a loss over its haircut, negative where all were covered;
-    `uncovered` names the assets that lost more than their haircut.
-    """
-    keys = ["path", "event", "known"]
-    return readings.groupby(keys, sort=False, as_index=False).agg(
-        haircut=("haircut", "median"),
-        change=("change", "median"),
-        worst=("excess", "max"),
-        uncovered=("asset", lambda names: ", ".join(names[~readings.loc[names.index, "covered"]])),
-    )
 
 
 def side_by_side(readings: pd.DataFrame, known: str = "day before") -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from xcoll.collateral.thresholds.closure import (
     REGIMES,
-    closure_quantile,
     keeper_bonus,
     loan_to_value,
     smart_ltv,
@@ -14,7 +13,6 @@ from xcoll.collateral.thresholds.toxic import toxic, toxic_pairs
 __all__ = [
     "REGIMES",
     "RiskParameters",
-    "closure_quantile",
     "keeper_bonus",
     "loan_to_value",
     "smart_ltv",

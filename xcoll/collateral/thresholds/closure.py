@@ -18,7 +18,7 @@ from xcoll import checks
 from xcoll.collateral.haircuts import check_parts, haircut
 from xcoll.errors import ParameterError
 
-__all__ = ["REGIMES", "closure_quantile", "keeper_bonus", "loan_to_value", "smart_ltv", "threshold"]
+__all__ = ["REGIMES", "keeper_bonus", "loan_to_value", "smart_ltv", "threshold"]
 
 
 def keeper_bonus(
@@ -93,29 +93,6 @@ def threshold(parts: pd.DataFrame, bonus: pd.Series, regime: str = "keeper") -> 
         asset = bonus.index[~(bonus >= 0.0)][0]
         raise ParameterError(f"bonus of {asset} is {bonus[asset]:g}; give a number of at least 0")
     return REGIMES[regime](parts, bonus).rename("threshold")
-
-
-def closure_quantile(losses: pd.DataFrame, probability: float = 0.05) -> pd.Series:
-    """Adverse excursion over T days that a share `probability` of starting days exceeds.
-
-    Parameters
-    ----------
-    losses : DataFrame
-        time × asset close-out losses over T days, positive fractions; NaN rows are left out
-        asset by asset.
-    probability : float
-        Share of borrowers at the maximum who are closed within T, in (0, 1).
-
-    Returns
-    -------
-    Series
-        q by asset, not below zero.
-    """
-    probability = checks.fraction("closure probability", probability)
-    empty = losses.columns[losses.notna().sum() == 0].tolist()
-    if empty:
-        raise ParameterError(f"no close-out losses for {empty}; give their history or a proxy")
-    return losses.quantile(1.0 - probability).clip(lower=0.0).rename("excursion")
 
 
 def loan_to_value(threshold: pd.Series, excursion: pd.Series) -> pd.Series:

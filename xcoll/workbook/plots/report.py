@@ -3,30 +3,31 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from xcoll.collateral.liquidity import HORIZONS
 from xcoll.workbook.plots import style
 
 __all__ = ["readings"]
 
-MARKS = {"1h": "o", "4h": "s", "24h": "D"}
+MARKS = "osD^vPX"
 
 
 def readings(levels: pd.DataFrame, recommendation: pd.DataFrame, title: str) -> Figure:
-    """Threshold of each listed asset under other horizons and losses, beside today's.
+    """Threshold of each listed asset under other readings, beside today's.
 
-    `levels` is asset × reading ("4h", "4h (all bars)" …); `recommendation` has asset, today,
-    recommended, low and high.
+    `levels` is asset × reading, horizons ("4h") and others ("ES 97.5 %"), at most seven;
+    `recommendation` has asset, today, recommended, low and high.
     """
     rows = recommendation.sort_values("recommended").reset_index(drop=True)
     figure, (ax,) = style.figure(height=1.4 + 0.5 * len(rows), title=title)
     for y, row in rows.iterrows():
         ax.hlines(y, row["low"], row["high"], color=style.ACCENT, linewidth=5, alpha=0.25)
-    for horizon, mark in MARKS.items():
-        for shift, suffix, face in ((0.16, "", style.CONTEXT), (-0.16, " (all bars)", "white")):
-            x = levels.loc[rows["asset"], horizon + suffix]
-            ax.scatter(
-                x, rows.index + shift, marker=mark, s=30, facecolor=face, edgecolor=style.CONTEXT,
-                label=f"{horizon}{suffix or ' (after a fall)'}", zorder=3,
-            )  # fmt: skip
+    for mark, name in zip(MARKS, levels, strict=False):
+        horizon = name in HORIZONS
+        ax.scatter(
+            levels.loc[rows["asset"], name], rows.index + (0.16 if horizon else -0.16), marker=mark,
+            s=30, facecolor=style.CONTEXT if horizon else "white", edgecolor=style.CONTEXT,
+            label=f"{name} close-out" if horizon else name, zorder=3,
+        )  # fmt: skip
     look = {"s": 300, "linewidth": 2.2, "zorder": 4}
     ax.scatter(rows["today"], rows.index, marker="|", color="black", label="today", **look)
     ax.scatter(

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from xcoll.workbook.tables import money as money_text
 
@@ -134,7 +134,9 @@ def figure(
 
 
 def percent(axis: Axis, digits: int = 0) -> None:
-    """Show the fractions on `axis` as percent."""
+    """Show the fractions on `axis` as percent, at steps of 1, 2 or 5."""
+    if axis.get_scale() == "linear":  # a step of 2.5 would be rounded to steps of 2 and 3
+        axis.set_major_locator(MaxNLocator(nbins="auto", steps=[1, 2, 5, 10]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:,.{digits}f} %"))
 
 
