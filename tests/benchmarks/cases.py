@@ -1,11 +1,12 @@
 """All cases by subject, in the order of the table."""
 
-from tests.benchmarks import correlation, evaluation, liquidation, tail, volatility
+from tests.benchmarks import correlation, evaluation, liquidation, recalibration, tail, volatility
 
 CASES = {
     "volatility": volatility.CASES,
     "correlation": correlation.CASES,
     "tail": tail.CASES,
     "evaluation": evaluation.CASES,
+    "recalibration": recalibration.CASES,
     "liquidation": liquidation.CASES,
 }

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from tests.collateral.world import ADDONS, MULTIPLES, UNIVERSE, history
-from xcoll.collateral import calibration, estimates, haircuts, liquidity, recalibration, thresholds
+from xcoll.collateral import calibration, haircuts, liquidity, recalibration, thresholds
 from xcoll.collateral.haircuts.market import Tail
 from xcoll.collateral.policy import Policy
+from xcoll.collateral.setting import Setting
 from xcoll.errors import ParameterError
 
 POLICY = Policy(tail=Tail(0.95), window="200D")
@@ -16,21 +17,18 @@ BASIS = calibration.basis_losses(UNIVERSE, 0.95, np.random.default_rng(3))
 COLUMNS = ["haircut", "threshold", "threshold_venue", "ltv"]
 
 
-@pytest.fixture(scope="module")
-def walked():
-    known = history(bars=420, start="2022-12-01")
-    dates = known.log_returns.index[[300, 360, 419]]
-    rng = np.random.default_rng(5)
-    return estimates.walk(known, dates, UNIVERSE, POLICY, MULTIPLES, rng)
+KNOWN = history(bars=420, start="2022-12-01")
 
 
-def made(walked, policy=POLICY):
-    return calibration.calibrate(walked, UNIVERSE, ADDONS, policy, BASIS)
+def made(policy=POLICY, known=KNOWN, dates=None):
+    setting = Setting(known, UNIVERSE, ADDONS, MULTIPLES, BASIS)
+    dates = known.log_returns.index[[300, 360, 419]] if dates is None else dates
+    return calibration.calibrate(setting, policy, dates, np.random.default_rng(5))
 
 
 @pytest.fixture(scope="module")
-def study(walked):
-    return made(walked)
+def study():
+    return made()
 
 
 def bad_day(value=0.08):
@@ -89,34 +87,31 @@ def test_parts_come_from_the_facts(study):
     haircuts.check_parts(study.parts)
 
 
-def test_a_derived_token_has_the_market_of_its_underlying(walked, study):
+def test_a_derived_token_has_the_market_of_its_underlying(study):
     now = study.on().parts.droplevel("time")["market"]
     assert now.xs("wstETH").tolist() == now.xs("ETH").tolist()
-    expected = walked.xs((study.now, "ETH"), level=("time", "asset"))["forecast"]
+    expected = study.estimates.xs((study.now, "ETH"), level=("time", "asset"))["forecast"]
     assert now.xs("ETH").tolist() == expected.tolist()
 
 
 def test_a_token_joins_on_the_day_it_was_deployed():
-    known = history(bars=420, start="2021-09-01")
     dates = pd.DatetimeIndex(["2022-06-01", "2022-10-07"])
-    walked = estimates.walk(known, dates, UNIVERSE, POLICY, MULTIPLES, np.random.default_rng(5))
-    there = made(walked).plan.index
-    assert ("2022-06-01", "sfrxETH") not in there
+    there = made(known=history(bars=420, start="2021-09-01"), dates=dates).plan.index
     assert (dates[1], "sfrxETH") in there
     assert (dates[0], "sfrxETH") not in there
     assert (dates[0], "wstETH") in there
 
 
-def test_haircuts_of_each_market_and_what_the_tool_posts(walked, study):
+def test_haircuts_of_each_market_and_what_the_tool_posts(study):
     row = study.haircuts.loc[(study.now, "LINK", "24h")]
     parts = study.parts.loc[(study.now, "LINK", "24h")]
     kept = np.prod(1.0 - parts.drop("market"))
-    losses = walked.loc[(study.now, "LINK", "24h")]
+    losses = study.estimates.loc[(study.now, "LINK", "24h")]
     for name, loss in (("raw", "forecast"), ("long_run", "long_run"), ("stressed", "stressed")):
         assert row[name] == pytest.approx(1 - (1 - losses[loss]) * kept)
     assert row["posted"] == max(row["raw"], row["long_run"])
     for tool in recalibration.TOOLS:
-        other = made(walked, Policy(tail=Tail(0.95), window="200D", tool=tool))
+        other = made(Policy(tail=Tail(0.95), window="200D", tool=tool))
         targets = other.targets("24h")
         posted = recalibration.post(targets, tool)
         found = other.haircuts["posted"].xs("24h", level="horizon").unstack("asset")
@@ -133,7 +128,7 @@ def test_targets_are_at_each_close_outs_own_horizon(study):
 
 
 def test_the_waterfall_of_every_date_sums_to_the_posted_haircut(study):
-    steps = study.waterfall(POLICY.governance)
+    steps = study.waterfall
     total = POLICY.governance.up(study.haircuts["posted"])
     np.testing.assert_allclose(steps.sum(axis=1), total, atol=1e-12)
     assert (steps["anti-procyclical"] >= -1e-15).all()
@@ -145,7 +140,7 @@ def test_the_set_is_consistent_ordered_and_on_the_tick(study):
     other = haircuts.haircut(now.parts.assign(market=0.0))
     posted = now.haircuts["posted"]
     ends = pd.DataFrame({"low": 0.8 * posted + 0.2 * other, "high": 0.8 * posted + 0.2})
-    result = calibration.parameters(now, POLICY, ends).droplevel("time")
+    result = calibration.parameters(now, ends).droplevel("time")
     for name in COLUMNS:
         assert (result[f"{name}_low"] <= result[name] + 1e-12).all()
         assert (result[name] <= result[f"{name}_high"] + 1e-12).all()
@@ -166,7 +161,7 @@ def test_the_set_is_consistent_ordered_and_on_the_tick(study):
 
 
 def test_parameters_of_every_date_need_no_interval(study):
-    result = calibration.parameters(study, POLICY)
+    result = calibration.parameters(study)
     assert list(result) == [*COLUMNS, "bonus", "covering", "scaled", "modelled"]
     assert result["modelled"].groupby("asset").first()[["ETH", "wstETH"]].tolist() == [False, True]
     assert result["scaled"].groupby("horizon").all().tolist() == [True, False, True]
@@ -192,14 +187,22 @@ def test_the_ranked_method_is_found_or_asked_for():
     )  # fmt: skip
     assert calibration.ranked(ranking, Tail(0.99), 1) == "fhs"
     assert calibration.ranked(ranking, Tail(0.99), 3) == "evt"
+    assert calibration.ranked(ranking, Tail(0.95), 1, "historical") == "historical"
     with pytest.raises(ParameterError, match="no method was ranked"):
         calibration.ranked(ranking, Tail(0.95), 1)
 
 
-def test_estimates_of_nothing_that_may_be_pledged_are_refused(walked):
-    only = walked[walked.index.get_level_values("asset") == "LUNA"]
+def test_estimates_of_nothing_that_may_be_pledged_are_refused():
     with pytest.raises(ParameterError, match="may be pledged; give one roles"):
-        made(only)
+        made(known=history(bars=420, assets=["LUNA"]))
+
+
+def test_rows_at_each_close_outs_own_horizon(study):
+    several, today = study.at_close_out(study.parts), study.on().at_close_out(study.on().parts)
+    assert several.index.names == ["time", "asset"]
+    assert today.index.names == ["asset"]
+    horizon = study.plan.loc[(study.now, "LINK"), "horizon"]
+    assert today.loc["LINK"].tolist() == study.parts.loc[(study.now, "LINK", horizon)].tolist()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -75,3 +76,33 @@ def test_assumptions_list_what_the_universe_marks():
     assert UNIVERSE.assets["BNB"].oracle.assumed
     assert ("BNB", "oracle") in found.index
     assert found["source"].str.len().min() > 3
+
+
+def test_other_readings_are_thresholds_and_say_what_would_turn():
+    result = pd.DataFrame(
+        {
+            "asset": ["ETH"] * 3 + ["ADA"] * 3,
+            "horizon": ["1h", "4h", "24h"] * 2,
+            "threshold": [0.82, 0.745, 0.71, 0.8, 0.75, 0.67],
+            "bonus": [0.02] * 3 + [0.05] * 3,
+            "covering": [False, True, False, False, False, True],
+        }
+    )
+    moves = pd.DataFrame(
+        [
+            (a, i, low, high)
+            for a, low, high in (("ETH", 0.2, 0.3), ("ADA", 0.25, 0.4))
+            for i in ("tail.confidence", "look_back")
+        ],
+        columns=["asset", "input", "low", "high"],
+    )
+    sale = pd.Series({"ETH": 0.01, "ADA": 0.04})
+    levels = comparison.other_readings(result, moves, sale, Governance(tick=0.005))
+    assert levels.columns.tolist()[:3] == ["1h", "4h", "24h"]
+    by_hand = np.floor(0.8 / 0.99 / 1.02 / 0.005) * 0.005
+    assert levels.loc["ETH", "ES 97.5 %"] == pytest.approx(by_hand)
+    assert levels.loc["ADA", "two years of history"] == levels.loc["ADA", "ES 99.5 %"]
+    changes = pd.DataFrame({"today": [0.78, 0.67], "change": [-0.035, 0.0]}, ["ETH", "ADA"])
+    turns = comparison.turned(levels, changes)
+    assert turns.index.tolist() == ["ETH"]  # what does not change cannot turn
+    assert turns.loc["ETH"].tolist() == [True, False, False, True, False, False]

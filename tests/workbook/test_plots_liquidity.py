@@ -60,28 +60,6 @@ def test_an_asset_without_a_cap_is_left_out():
     assert sum(ax.axison for ax in figure.axes) == 2
 
 
-def test_caps():
-    figure = plots.caps(LIMITS, liquidity.caps(LIMITS))
-    assert figure.get_suptitle() == (
-        r"Caps run from \$200k (ADA) to \$2.00M (BTC); the clearing time sets 2 of 3"
-    )
-    (ax,) = figure.axes
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["ADA", "ETH", "BTC"]
-    accent = mpl.colors.to_rgba(style.ACCENT)
-    points = [
-        tuple(point)
-        for drawn in ax.collections
-        if isinstance(drawn, mpl.collections.PathCollection)
-        and tuple(drawn.get_facecolor()[0]) == accent
-        for point in drawn.get_offsets().tolist()
-    ]
-    assert sorted(points) == [(2e5, 0.0), (1e6, 1.0), (2e6, 2.0)]
-    named = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert named == ["keeper's profit", "clearing time", "loss budget", "binds"]
-    assert "assumed" in figure.get_supxlabel()
-    assert "log" in ax.get_xlabel()
-
-
 def test_addons():
     changes = pd.DataFrame(
         {

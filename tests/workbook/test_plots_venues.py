@@ -37,7 +37,9 @@ def table():
 
 
 def test_explanation_stacks_to_both_sides_and_marks_the_sum(table):
-    figure = venues.explanation(table, "Falls are what venues leave out")
+    figure = venues.explanation(table)
+    higher = (table["difference"] > 0).sum()
+    assert figure.get_suptitle().startswith(f"{higher} of 3 published")
     (ax,) = figure.axes
     order = table.sort_values("difference")
     assert [t.get_text() for t in ax.get_yticklabels()] == [
@@ -60,7 +62,7 @@ def test_explanation_stacks_to_both_sides_and_marks_the_sum(table):
 
 
 def test_published_draws_every_listing_with_all_four(table):
-    figure = venues.published(table, "Ours are lower")
+    figure = venues.published(table)
     (ax,) = figure.axes
     drawn = {marks.get_label(): marks.get_offsets()[:, 0] for marks in ax.collections[1:]}
     order = table.sort_values(["asset", "published"], ascending=False)
@@ -68,5 +70,5 @@ def test_published_draws_every_listing_with_all_four(table):
     np.testing.assert_allclose(drawn["our threshold"], order["ours"])
     np.testing.assert_allclose(drawn["published LTV"], order["ltv"])
     np.testing.assert_allclose(drawn["SmartLTV (cross-check)"], order["smart_ltv"])
-    assert figure.get_suptitle() == "Ours are lower"
+    assert figure.get_suptitle() == "SmartLTV lies above 3 of 3 published thresholds"
     assert "percent" in ax.get_xlabel()

@@ -9,18 +9,18 @@ A derived token has no prices: it borrows the market loss of its underlying and 
 the day on which it was deployed.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
 
 from xcoll import checks
-from xcoll.collateral import haircuts, liquidity, recalibration, thresholds
+from xcoll.collateral import estimates, haircuts, liquidity, recalibration, thresholds
 from xcoll.collateral.addons import Addons
-from xcoll.collateral.governance import Governance
 from xcoll.collateral.haircuts.market import Tail
 from xcoll.collateral.policy import Policy
+from xcoll.collateral.setting import Setting
 from xcoll.collateral.universe import Universe
 from xcoll.errors import ParameterError
 
@@ -49,14 +49,16 @@ def pledged(universe: Universe) -> pd.Series:
     return pd.Series(followed, name="followed").rename_axis("asset")
 
 
-def ranked(ranking: pd.DataFrame, of: Tail, bars: int) -> str:
-    """The method that the ranking of `tail_ranking` uses for a loss over so many bars.
+def ranked(ranking: pd.DataFrame, of: Tail, bars: int, method: str = "ranking") -> str:
+    """`method`, or for "ranking" what `tail_ranking` uses for a loss over so many bars.
 
     Raises
     ------
     ParameterError
         It ranked no method for that case.
     """
+    if method != "ranking":
+        return method
     wanted = {"loss": of.loss, "confidence": of.confidence, "bars": bars}
     case = (ranking[list(wanted)] == pd.Series(wanted)).all(axis=1) & ranking["used"]
     if not case.any():
@@ -155,6 +157,10 @@ class Calibration:
 
     Attributes
     ----------
+    setting, policy : Setting, Policy
+        What it was made from.
+    estimates : DataFrame, time, asset with prices and horizon
+        From `estimates.walk`.
     plan : DataFrame, time and asset
         `close_outs` of each date.
     parts : DataFrame, time, asset and horizon
@@ -168,6 +174,9 @@ class Calibration:
         Excursion that sets the LTV.
     """
 
+    setting: Setting
+    policy: Policy
+    estimates: pd.DataFrame
     plan: pd.DataFrame
     parts: pd.DataFrame
     haircuts: pd.DataFrame
@@ -183,10 +192,24 @@ class Calibration:
         """The same of one date, the last one where none is given."""
         wanted = self.now if time is None else time
         frames = {
-            name: frame[frame.index.get_level_values("time") == wanted]
-            for name, frame in vars(self).items()
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in ("setting", "policy")
         }
-        return Calibration(**frames)
+        cut = {
+            name: frame[frame.index.get_level_values("time") == wanted]
+            for name, frame in frames.items()
+        }
+        return replace(self, **cut)
+
+    def at_close_out(self, frame: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
+        """Rows of a frame on the index of `parts` at the horizon of each close-out.
+
+        Index time and asset, or asset alone where the calibration has one date.
+        """
+        rows = frame[self.covering.loc[frame.index]].droplevel("horizon")
+        one = self.plan.index[0][0] == self.now
+        return rows.droplevel("time") if one else rows
 
     @property
     def covering(self) -> pd.Series:
@@ -202,36 +225,38 @@ class Calibration:
             rows = pd.Series(rows.index.get_level_values("horizon") == horizon, rows.index)
         return recalibration.Targets.of(self.haircuts[rows].reset_index())
 
-    def waterfall(self, governance: Governance) -> pd.DataFrame:
+    @property
+    def waterfall(self) -> pd.DataFrame:
         """Steps of every haircut: shares of the parts, anti-procyclical, rounding."""
-        return haircuts.waterfall(self.parts, governance, self.haircuts["posted"])
+        return haircuts.waterfall(self.parts, self.policy.governance, self.haircuts["posted"])
 
 
 def calibrate(
-    estimates: pd.DataFrame,
-    universe: Universe,
-    addons: Addons,
+    setting: Setting,
     policy: Policy,
-    basis: Mapping[str, float],
+    dates: Iterable[pd.Timestamp],
+    rng: np.random.Generator,
 ) -> Calibration:
-    """Parts and haircuts of every date of `estimates`, and what the tool posts along them.
+    """Parts and haircuts at each of `dates`, on what was known then, and what the tool posts.
 
     Parameters
     ----------
-    estimates : DataFrame
-        From `estimates.walk`; index time, asset and horizon.
-    universe, addons, policy
+    setting, policy
         Facts, tables and choices.
-    basis : mapping
-        Derived token → loss of its gap to the underlying (`haircuts.basis_loss`).
+    dates : iterable of Timestamp
+        In order.
+    rng : Generator
+        Source of the joint paths.
 
     Raises
     ------
     ParameterError
-        No asset of the estimates may be pledged.
+        No asset that is known on a date may be pledged.
     """
+    universe, addons, basis = setting.universe, setting.addons, setting.basis
+    walked = estimates.walk(setting.history, dates, universe, policy, setting.multiples, rng)
     followed, plans, parts, weeks = pledged(universe), {}, {}, {}
-    for time, table in estimates.groupby(level="time"):
+    for time, table in walked.groupby(level="time"):
         known = table.droplevel("time")
         there = [
             symbol
@@ -269,6 +294,9 @@ def calibrate(
         ).stack()
     made = pd.concat(posted, names=["horizon"]).reorder_levels(["time", "asset", "horizon"])
     return Calibration(
+        setting,
+        policy,
+        walked,
         pd.concat(plans, names=["time"]),
         haircuts.check_parts(table.assign(market=table["forecast"])),
         found.assign(other=other, posted=made.reindex(found.index)),
@@ -291,9 +319,7 @@ def bonuses(impact: pd.Series, policy: Policy) -> pd.Series:
     return policy.governance.up(pd.Series(smallest, impact.index, name="bonus"))
 
 
-def parameters(
-    calibration: Calibration, policy: Policy, ends: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def parameters(calibration: Calibration, ends: pd.DataFrame | None = None) -> pd.DataFrame:
     """The consistent set of every date, rounded to the tick.
 
     Every result is monotone in the haircut, so the ends of its interval give theirs.
@@ -302,8 +328,6 @@ def parameters(
     ----------
     calibration : Calibration
         Parts, and what the tool posted.
-    policy : Policy
-        What a keeper asks for, and the tick.
     ends : DataFrame, optional
         On some of the index of `calibration.parts`: low and high of the posted haircut.
 
@@ -314,6 +338,7 @@ def parameters(
         covering, scaled, modelled; with `ends` its rows only, the first four also with ``_low``
         and ``_high``.
     """
+    policy = calibration.policy
     governance = policy.governance
     parts = calibration.parts if ends is None else calibration.parts.loc[ends.index]
     by_asset = parts.index.droplevel("horizon")

@@ -7,12 +7,13 @@ import pandas as pd
 
 from xcoll.collateral.addons import Addons
 from xcoll.collateral.governance import Governance
+from xcoll.collateral.liquidity import HORIZONS
 from xcoll.collateral.schema import Sourced
 from xcoll.collateral.universe import Universe
 from xcoll.collateral.venues import Venues
 from xcoll.errors import ParameterError
 
-__all__ = ["against_venues", "assumptions", "recommend"]
+__all__ = ["against_venues", "assumptions", "other_readings", "recommend", "turned"]
 
 PARAMETERS = ("threshold", "ltv")
 
@@ -123,6 +124,59 @@ _REASONS = {
         f"a full draw needs {100 * (1.0 - row.ltv / row.threshold):.1f} % of room to the threshold"
     ),
 }
+
+
+# Input of `sensitivity.tornado` and the end of it, by what a reader calls it.
+READINGS = {
+    "ES 97.5 %": ("tail.confidence", "low"),
+    "ES 99.5 %": ("tail.confidence", "high"),
+    "two years of history": ("look_back", "high"),
+}
+
+
+def other_readings(
+    result: pd.DataFrame, sensitivity: pd.DataFrame, sale: pd.Series, governance: Governance
+) -> pd.DataFrame:
+    """Thresholds where a keeper sells, at other horizons, levels and lengths of history.
+
+    Parameters
+    ----------
+    result : DataFrame
+        asset, horizon, threshold, bonus and covering.
+    sensitivity : DataFrame
+        Haircuts under changed inputs, from `sensitivity.tornado`.
+    sale : Series
+        Liquidity part by asset, which the bonus pays for.
+    governance : Governance
+        Gives the tick; thresholds are rounded down to it.
+
+    Returns
+    -------
+    DataFrame
+        asset × reading: the horizons, then `READINGS`.
+    """
+    levels = result.pivot_table(index="asset", columns="horizon", values="threshold")[[*HORIZONS]]
+    bonus = result[result["covering"]].set_index("asset")["bonus"]
+    moves = sensitivity.set_index(["input", "asset"])
+    for name, (changed, end) in READINGS.items():
+        kept = (1.0 - moves.loc[changed, end]) / (1.0 - sale)
+        levels[name] = governance.down(kept / (1.0 + bonus))
+    return levels.rename_axis(columns=None)
+
+
+def turned(levels: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
+    """Whether a reading would undo or turn a change: assets that change × reading.
+
+    Parameters
+    ----------
+    levels : DataFrame
+        asset × reading.
+    changes : DataFrame
+        By asset: today and change.
+    """
+    moved = changes[changes["change"] != 0.0]
+    gap = levels.loc[moved.index].sub(moved["today"], axis=0)
+    return gap.mul(moved["change"], axis=0) <= 0.0
 
 
 def assumptions(universe: Universe, addons: Addons) -> pd.DataFrame:

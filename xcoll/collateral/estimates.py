@@ -67,22 +67,24 @@ def at(
     still = [asset for asset in known.assets if asset in universe.stablecoins]
     if still:
         coins = known.of(still).first_draw()  # a peg takes no donor
-        jump = _tall(pegged(coins, universe, policy.tail, HORIZONS))
-        table = pd.concat([table, pd.DataFrame(dict.fromkeys(table, jump))])
-    assets = table.index.get_level_values("asset")
+        jump = pegged(coins, universe, policy.tail, HORIZONS).to_numpy().ravel()
+        table = pd.concat([table, pd.DataFrame(dict.fromkeys(table, jump), _rows(still))])
     bars = known.log_returns.notna().sum()
-    look = bars.clip(upper=bars_in(policy.window, known.bar))
     alone = pd.DataFrame(
         {
             "week": excursion_quantile(known, policy, rng),
             "bad_day": known.volatility.quantile(BAD_DAY) * known.day**0.5,
             "bars": bars,
-            "beyond": look * (1.0 - policy.tail.confidence),
+            "beyond": bars.clip(upper=bars_in(policy.window, known.bar))
+            * (1.0 - policy.tail.confidence),
         }
     )
-    under = pd.Series({h: pd.Timedelta(h) < known.bar for h in HORIZONS})
-    scaled = under[table.index.get_level_values("horizon")].to_numpy()
-    return table.assign(scaled=scaled, **alone.loc[assets].set_axis(table.index))
+    under = [pd.Timedelta(horizon) < known.bar for horizon in HORIZONS]
+    table["scaled"] = np.tile(under, len(table) // len(HORIZONS))
+    place = alone.index.get_indexer(table.index.get_level_values("asset"))
+    for name, values in alone.items():
+        table[name] = values.to_numpy()[place]
+    return table
 
 
 def multiples(universe: Universe, trigger: pd.DataFrame, bar: pd.Timedelta) -> pd.DataFrame:
@@ -114,9 +116,8 @@ def multiples(universe: Universe, trigger: pd.DataFrame, bar: pd.Timedelta) -> p
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("horizon")
 
 
-def _tall(frame: pd.DataFrame) -> pd.Series:
-    index = pd.MultiIndex.from_product([frame.index, frame.columns], names=["asset", "horizon"])
-    return pd.Series(frame.to_numpy().ravel(), index)
+def _rows(assets: list[str]) -> pd.MultiIndex:
+    return pd.MultiIndex.from_product([assets, HORIZONS], names=["asset", "horizon"])
 
 
 def _losses(
@@ -136,13 +137,13 @@ def _losses(
         "long_run": lambda bars: market.long_run(past, of, bars),
         "stressed": lambda bars: market.stressed(past, of, bars),
     }
-    falls = multiples.map(market.FALLS[policy.falls]).assign(stressed=lambda f: f["long_run"])
-    return pd.DataFrame(
-        {
-            name: _tall(market.at_horizons(rule, moving.bar, shares) * falls[name])
-            for name, rule in estimates.items()
-        }
-    ).clip(upper=1.0)
+    rule, found = market.FALLS[policy.falls], {}
+    for name, estimate in estimates.items():
+        kind = "forecast" if name == "forecast" else "long_run"
+        fall = [rule(multiples.loc[horizon, kind]) for horizon in HORIZONS]
+        wide = market.at_horizons(estimate, moving.bar, shares)
+        found[name] = np.minimum(wide.to_numpy() * fall, 1.0).ravel()
+    return pd.DataFrame(found, _rows(moving.assets))
 
 
 def excursion_quantile(

@@ -111,4 +111,6 @@ class History:
         if returns.empty or not len(seen):
             raise DataError(f"no asset has a return in {rows.start or ''}..{rows.stop or ''}")
         cut = [x.loc[rows, seen] for x in (self.volatility, *self.lows)]
-        return History(returns[seen], tuple(cut[1:]), cut[0])
+        made = History(returns[seen], tuple(cut[1:]), cut[0])
+        made.__dict__["bar"] = self.bar  # a cut has the bars of what it was cut from
+        return made

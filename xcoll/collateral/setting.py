@@ -34,8 +34,7 @@ class Setting:
     multiples: pd.DataFrame
     basis: Mapping[str, float]
 
-    @property
-    def moving(self) -> History:
-        """Of the assets that trade at the last bar, those without a peg."""
-        stable = self.universe.stablecoins
-        return self.history.of([a for a in self.history.trading if a not in stable])
+    def moving(self, time: pd.Timestamp) -> History:
+        """What was known at `time` of the assets that traded then and have no peg."""
+        known, stable = self.history.until(time), self.universe.stablecoins
+        return known.of([asset for asset in known.trading if asset not in stable])

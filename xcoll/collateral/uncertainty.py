@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from xcoll.collateral import calibration, estimates, sensitivity
+from xcoll.collateral import calibration, sensitivity
 from xcoll.collateral.calibration import Calibration
 from xcoll.collateral.facts import Span
 from xcoll.collateral.haircuts import band, interval, market
@@ -18,42 +18,16 @@ from xcoll.collateral.policy import Policy
 from xcoll.collateral.setting import Setting
 from xcoll.estimators.tail import Dependence
 
-__all__ = ["ends", "models", "once", "tornado"]
+__all__ = ["ends", "models", "tornado"]
 
 
-def once(setting: Setting, policy: Policy, rng: np.random.Generator) -> Calibration:
-    """The calibration at the last bar alone: a buffer stands as it is first posted."""
-    found = estimates.walk(
-        setting.history,
-        [setting.history.now],
-        setting.universe,
-        policy,
-        setting.multiples,
-        rng,
-    )
-    return calibration.calibrate(found, setting.universe, setting.addons, policy, setting.basis)
-
-
-def ends(
-    setting: Setting,
-    table: pd.DataFrame,
-    study: Calibration,
-    policy: Policy,
-    rng: np.random.Generator,
-    replications: int = 1000,
-) -> pd.DataFrame:
+def ends(today: Calibration, rng: np.random.Generator, replications: int = 1000) -> pd.DataFrame:
     """Ends of the 90 % interval of every haircut that was posted on one date.
 
     Parameters
     ----------
-    setting : Setting
-        Its history ends on the date.
-    table : DataFrame
-        Estimates of the date, index asset and horizon.
-    study : Calibration
-        Of the date (`Calibration.on`).
-    policy : Policy
-        As `study` was made with.
+    today : Calibration
+        Of one date, to which its history is cut.
     rng : Generator
         Of the bootstrap.
     replications : int
@@ -66,26 +40,29 @@ def ends(
         a pegged asset of its hazard; sampling_low, sampling_high: of the bootstrap alone (of a
         pegged asset the same).  Rounded up to the tick; what is posted is never outside.
     """
+    setting, policy = today.setting, today.policy
     universe = setting.universe
-    parts, followed = study.parts.droplevel("time"), calibration.pledged(universe)
+    parts, followed = today.parts.droplevel("time"), calibration.pledged(universe)
     drawn = interval.resampled(
-        setting.moving, policy.tail, policy.method, policy.window, policy.look_back,
+        setting.moving(today.now), policy.tail, policy.method, policy.window, policy.look_back,
         rng=rng, replications=replications,
     )  # fmt: skip
-    posts = study.haircuts.droplevel("time")
+    posts = today.haircuts.droplevel("time")
     found = interval.intervals(
-        table, parts, drawn, followed, policy.governance,
+        today.estimates.droplevel("time"), parts, drawn, followed, policy.governance,
         scaling=_scaling(setting), post=_posts(policy, posts), rng=rng,
     )  # fmt: skip
     found = found[["low", "high", "sampling_low", "sampling_high"]]
     still = [asset for asset in universe.stablecoins if asset in parts.index.get_level_values(0)]
     if still:
-        losses = pegged_table(setting.history.of(still), universe, policy.tail, HORIZONS)
+        losses = pegged_table(
+            setting.history.until(today.now).of(still), universe, policy.tail, HORIZONS
+        )
         known = losses[~losses["suspects"]]
         pegs = interval.pegged_intervals(parts, known, policy.governance)
         found = pd.concat([found, pegs[found.columns]])
-    found = found.reindex(parts.index).set_axis(study.parts.index)
-    posted = policy.governance.up(study.haircuts["posted"])
+    found = found.reindex(parts.index).set_axis(today.parts.index)
+    posted = policy.governance.up(today.haircuts["posted"])
     return found.assign(
         low=np.minimum(found["low"], posted), high=np.maximum(found["high"], posted)
     )
@@ -121,41 +98,34 @@ def _posts(
 
 
 def models(
-    setting: Setting,
-    study: Calibration,
-    policy: Policy,
+    today: Calibration,
     dependence: Dependence | None = None,
     rng: np.random.Generator | None = None,
 ) -> pd.DataFrame:
     """`band.models` of one date's calibration, each asset at the horizon of its close-out."""
-    rule = market.FALLS[policy.falls]
-    parts = study.parts[study.covering].droplevel(["time", "horizon"])
-    horizon = study.plan.droplevel("time")["horizon"]
-    multiples = setting.multiples.map(rule)
-    factors = {
-        kind: horizon.map(setting.universe.intraday.share) * horizon.map(multiples[column])
-        for kind, column in (
-            ("forecast", "forecast"), ("long_run", "long_run"), ("stressed", "long_run"),
-        )
-    }  # fmt: skip
+    setting, policy = today.setting, today.policy
+    parts, horizon = today.at_close_out(today.parts), today.plan.droplevel("time")["horizon"]
+    multiples = setting.multiples.map(market.FALLS[policy.falls])
+    share = horizon.map(setting.universe.intraday.share)
+    kinds = {"forecast": "forecast", "long_run": "long_run", "stressed": "long_run"}
+    factors = {name: share * horizon.map(multiples[kind]) for name, kind in kinds.items()}
     methods = band.METHODS if dependence is None else (*band.METHODS, "dcc_t")
     return band.models(
-        setting.moving, parts, policy.tail, factors, calibration.pledged(setting.universe),
-        method=policy.method, window=policy.window, look_back=policy.look_back, methods=methods,
-        dependence=dependence, rng=rng,
+        setting.moving(today.now), parts, policy.tail, factors,
+        calibration.pledged(setting.universe), method=policy.method, window=policy.window,
+        look_back=policy.look_back, methods=methods, dependence=dependence, rng=rng,
     )  # fmt: skip
 
 
-def tornado(
-    setting: Setting, policy: Policy, seed: Callable[[], np.random.Generator]
-) -> pd.DataFrame:
-    """`sensitivity.tornado` of the haircut that is posted, at the horizon of each close-out.
+def tornado(today: Calibration, seed: Callable[[], np.random.Generator]) -> pd.DataFrame:
+    """`sensitivity.tornado` of the haircut posted on one date, at each close-out's own horizon.
 
-    `seed` starts the same generator each time, so that only the input differs.
+    Each change is calibrated at that date alone: a buffer stands as it is first posted.  `seed`
+    starts the same generator each time, so that only the input differs.
     """
 
     def posted(changed: Policy) -> pd.Series:
-        study = once(setting, changed, seed())
-        return study.haircuts["posted"][study.covering].droplevel(["time", "horizon"])
+        study = calibration.calibrate(today.setting, changed, [today.now], seed())
+        return study.at_close_out(study.haircuts["posted"])
 
-    return sensitivity.tornado(posted, policy, sensitivity.standard(policy))
+    return sensitivity.tornado(posted, today.policy, sensitivity.standard(today.policy))

@@ -93,9 +93,8 @@ def long_run(history: History, of: Tail, bars: int | None = None) -> pd.Series:
 
     Horizons of several bars overlap.
     """
-    bars = history.day if bars is None else bars
-    found = [figures(lost.to_numpy(), of) for lost in losses(history, of, bars)]
-    return pd.Series(np.mean(found, axis=0), history.assets, name="long_run").rename_axis("asset")
+    side = _side_by_side(history, of, bars)
+    return _mean(figures(side, of), history.assets, "long_run")
 
 
 def stressed(
@@ -107,13 +106,21 @@ def stressed(
     of spans lie `every` apart.  A history shorter than the span is one span.
     """
     length, step = bars_in(span, history.bar), bars_in(every, history.bar)
-    found = []
-    for lost in losses(history, of, history.day if bars is None else bars):
-        values = lost.to_numpy()
-        ends = range(len(values), min(length, len(values)) - 1, -step)
-        spans = [figures(values[max(end - length, 0) : end], of) for end in ends]
-        found.append(np.fmax.reduce(spans))
-    return pd.Series(np.mean(found, axis=0), history.assets, name="stressed").rename_axis("asset")
+    side = _side_by_side(history, of, bars)
+    ends = range(len(side), min(length, len(side)) - 1, -step)
+    found = np.fmax.reduce([figures(side[max(end - length, 0) : end], of) for end in ends])
+    return _mean(found, history.assets, "stressed")
+
+
+def _side_by_side(history: History, of: Tail, bars: int | None) -> np.ndarray:
+    # The draws of the lows as further columns: one pass over all of them.
+    ahead = history.day if bars is None else bars
+    return np.hstack([lost.to_numpy() for lost in losses(history, of, ahead)])
+
+
+def _mean(found: np.ndarray, assets: list[str], name: str) -> pd.Series:
+    means = found.reshape(-1, len(assets)).mean(axis=0)
+    return pd.Series(means, pd.Index(assets, name="asset"), name=name)
 
 
 def forecast(
@@ -165,27 +172,25 @@ def forecast(
     found = pd.Series(np.nan, history.assets, name="forecast").rename_axis("asset")
     for length in known[known >= 2].unique():
         group = known.index[known == length].tolist()
-        found[group] = np.mean(
-            [
-                _filtered(history, low, of, length, group)
-                if method == "fhs" and ahead == 1
-                else _walked(history, low, of, length, ahead, group, method, dependence, rng)
-                for low in history.lows
-            ],
-            axis=0,
-        )
+        if method == "fhs" and ahead == 1:
+            found[group] = _filtered(history, of, length, group)
+            continue
+        walked = [
+            _walked(history, low, of, length, ahead, group, method, dependence, rng)
+            for low in history.lows
+        ]
+        found[group] = np.mean(walked, axis=0)
     return found
 
 
-def _filtered(
-    history: History, low: pd.DataFrame, of: Tail, window: int, group: list[str]
-) -> np.ndarray:
+def _filtered(history: History, of: Tail, window: int, group: list[str]) -> np.ndarray:
     # What `tail.walk_forward` says of one bar by filtered simulation, without its frames.
     columns = history.log_returns.columns.get_indexer(group)
     sigma = history.volatility.to_numpy()[-(window + 1) :, columns]
-    moves = {"close_out": low, "end": history.log_returns}[of.loss].to_numpy()
-    score = moves[-window:, columns] / sigma[:-1]
-    return figures(-np.expm1(score * sigma[-1]), of)
+    moves = history.lows if of.loss == "close_out" else (history.log_returns,)
+    scores = (move.to_numpy()[-window:, columns] / sigma[:-1] for move in moves)
+    side = np.hstack([-np.expm1(score * sigma[-1]) for score in scores])
+    return figures(side, of).reshape(-1, len(group)).mean(axis=0)
 
 
 def _walked(

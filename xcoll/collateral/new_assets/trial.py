@@ -20,7 +20,7 @@ from xcoll.errors import DataError, EstimationError
 from xcoll.estimators.volatility import ewma
 from xcoll.market.returns import bars_in
 
-__all__ = ["AGES", "WAYS", "cases", "listed", "summary", "trial"]
+__all__ = ["AGES", "WAYS", "cases", "dates", "listed", "summary", "trial"]
 
 AGES = ("30D", "90D", "180D")
 WAYS = ("procedure", "naive", "class")
@@ -28,6 +28,21 @@ YOUNG = (
     10  # bars before the first forecast volatility of a new asset; its lows are closes till then
 )
 LATER, SOON = "365D", "90D"
+
+
+def dates(history: History, every: str, first: str = "456D") -> pd.DatetimeIndex:
+    """Dates to try at: from `first` after the start on, `every` so often, a year before the end.
+
+    Raises
+    ------
+    DataError
+        The history is too short for one.
+    """
+    index, step = history.log_returns.index, bars_in(every, history.bar)
+    start, end = bars_in(first, history.bar), len(index) - bars_in(LATER, history.bar)
+    if start >= end:
+        raise DataError(f"a history of {len(index)} bars has no date to try at; lengthen it")
+    return index[start:end:step]
 
 
 def cases(

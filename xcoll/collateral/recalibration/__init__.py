@@ -1,7 +1,14 @@
 """Haircuts that follow the market without lurching: tools, guard rails, and what they do."""
 
 from xcoll.collateral.recalibration.delisting import SIGNS, signs
-from xcoll.collateral.recalibration.guard import RULES, guarded, immediate, in_force, ramped
+from xcoll.collateral.recalibration.guard import (
+    RULES,
+    every_path,
+    guarded,
+    immediate,
+    in_force,
+    ramped,
+)
 from xcoll.collateral.recalibration.judge import ES_SHARE, coverage, judged, promised
 from xcoll.collateral.recalibration.measures import (
     fall_back,
@@ -38,6 +45,7 @@ __all__ = [
     "asked_on",
     "coverage",
     "differences",
+    "every_path",
     "exhaustible_buffer",
     "expected_targets",
     "fall_back",

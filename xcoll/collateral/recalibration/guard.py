@@ -9,7 +9,7 @@ after d.  A target stamped t is seen from t on and stands until the next one; Na
 starts and after it ends.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from xcoll import checks
 from xcoll.collateral.governance import Governance
 from xcoll.errors import DataError
 
-__all__ = ["RULES", "guarded", "immediate", "in_force", "ramped"]
+__all__ = ["RULES", "every_path", "guarded", "immediate", "in_force", "ramped"]
 
 
 def in_force(
@@ -49,6 +49,17 @@ def in_force(
     """
     follow = RULES[checks.one_of("rule", rule, RULES)]
     return follow(governance.up(target), days, governance)
+
+
+def every_path(
+    posted: Mapping[str, pd.DataFrame], days: pd.DatetimeIndex, governance: Governance
+) -> dict[str, pd.DataFrame]:
+    """`in_force` of every tool's targets by every rule, named "tool, rule"."""
+    return {
+        f"{tool}, {rule}": in_force(target, days, rule, governance)
+        for tool, target in posted.items()
+        for rule in RULES
+    }
 
 
 def immediate(target: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from xcoll.workbook.plots import style
+from xcoll.workbook.tables import percent
 
 __all__ = ["debt_pairs", "intervals", "waterfall", "waterfall_path"]
 
@@ -57,16 +58,17 @@ def waterfall(shares: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def intervals(
-    parameters: pd.DataFrame, plan: pd.DataFrame, published: pd.Series, title: str
-) -> Figure:
+def intervals(parameters: pd.DataFrame, plan: pd.DataFrame, published: pd.Series) -> Figure:
     """Threshold by asset at each horizon with its interval, and a venue's published threshold.
 
     `parameters` is asset × horizon with threshold, threshold_low and threshold_high; `plan` has the
     horizon that covers each asset's close-out, drawn in the accent; `published` is by asset.
     """
-    covering = parameters.loc[list(zip(plan.index, plan["horizon"], strict=True)), "threshold"]
-    place = {asset: row for row, (asset, _) in enumerate(covering.sort_values().index)}
+    covering = parameters.loc[list(zip(plan.index, plan["horizon"], strict=True))]
+    place = {asset: row for row, (asset, _) in enumerate(covering["threshold"].sort_values().index)}
+    own = covering.droplevel("horizon").loc[published.index]
+    inside = published.between(own["threshold_low"], own["threshold_high"]).sum()
+    title = f"{published.name} is inside our interval for {inside} of {len(published)} assets"
     figure, (ax,) = style.figure(height=1.4 + 0.36 * len(place), title=title)
     for offset, (horizon, mark) in zip((0.24, 0.0, -0.24), HORIZON_MARKS.items(), strict=True):
         rows = parameters.xs(horizon, level="horizon")
@@ -76,11 +78,9 @@ def intervals(
         ax.scatter(rows["threshold"], y, marker=mark, color=hues, s=20, zorder=3)
         ax.scatter([], [], marker=mark, color=CALM, s=20, label=f"{horizon} close-out")
     ax.scatter([], [], marker="o", color=style.ACCENT, s=20, label="covers the close-out")
-    known = published[published.index.isin(place)]
-    rows = [place[asset] for asset in known.index]
-    ax.scatter(
-        known, rows, marker="|", s=420, linewidth=2, color="black", zorder=4, label=published.name
-    )
+    rows = [place[asset] for asset in published.index]
+    look = {"marker": "|", "s": 420, "linewidth": 2, "color": "black", "zorder": 4}
+    ax.scatter(published, rows, label=published.name, **look)
     ax.set_yticks(range(len(place)), list(place))
     ax.set_ylim(-0.6, len(place) - 0.4)
     ax.set_xlabel("liquidation threshold, percent of collateral value (line: 90 % interval)")
@@ -94,8 +94,13 @@ def intervals(
     return figure
 
 
-def waterfall_path(steps: pd.DataFrame, asset: str, title: str) -> Figure:
+def waterfall_path(steps: pd.DataFrame, asset: str) -> Figure:
     """One asset's steps over time, stacked to its haircut; `steps` is time × step."""
+    total, swing = steps.sum(axis=1), steps["market"].max() / steps["market"].min()
+    title = (
+        f"{asset}'s market part moved by a factor of {swing:.1f}, its haircut between "
+        f"{percent(total.min(), 0)} and {percent(total.max(), 0)}"
+    )
     wide = steps[[step for step in STEPS if step in steps and (steps[step] > 0.0).any()]]
     figure, (ax,) = style.figure(height=3.6, title=title)
     ax.stackplot(

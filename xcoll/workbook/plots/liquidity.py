@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from xcoll.workbook.plots import style
 from xcoll.workbook.tables import money, percent
 
-__all__ = ["addons", "caps", "impact"]
+__all__ = ["addons", "impact"]
 
 COLUMNS = 4
 LIMITS = {
@@ -65,44 +65,6 @@ def impact(curves: pd.DataFrame, caps: pd.DataFrame) -> Figure:
     for ax in axes[max(len(shown) - COLUMNS, 0) : len(shown)]:
         ax.set_xlabel("sold at once (log)")
         ax.xaxis.set_tick_params(labelbottom=True)
-    style.remark(figure, MARKETS)
-    return figure
-
-
-def caps(limits: pd.DataFrame, caps: pd.DataFrame) -> Figure:
-    """Every limit of every asset on one logarithmic axis of dollars; the binding one in the accent.
-
-    `limits` is asset × limit in dollars, inf where one does not apply; `caps` is by asset, with
-    cap_usd and binding.
-    """
-    order = caps["cap_usd"].sort_values(kind="stable").index
-    counts = caps["binding"].value_counts(sort=False).sort_values(ascending=False, kind="stable")
-    low, high = (_dollars(caps.loc[asset, "cap_usd"]) for asset in (order[0], order[-1]))
-    figure, (ax,) = style.figure(
-        height=1.4 + 0.28 * len(order),
-        title=f"Caps run from {low} ({order[0]}) to {high} ({order[-1]});"
-        f" the {counts.index[0]} sets {counts.iloc[0]} of {len(order)}",
-    )
-    place = pd.Series(range(len(order)), order)
-    finite = limits.loc[order].where(np.isfinite(limits.loc[order]))
-    ax.hlines(place, finite.min(axis=1), finite.max(axis=1), color="#D9D9D9", linewidth=2)
-    for limit in finite:
-        mark, known = LIMITS.get(limit, "P"), finite[limit].dropna()
-        binds = caps.loc[known.index, "binding"] == limit
-        for own, hue in ((known[~binds], style.CONTEXT), (known[binds], style.ACCENT)):
-            front = 4 if hue == style.ACCENT else 3
-            ax.scatter(own, place[own.index], marker=mark, color=hue, s=30, zorder=front)
-        if len(known):
-            ax.scatter([], [], marker=mark, color=style.CONTEXT, s=30, label=limit)
-    ax.scatter([], [], marker="o", color=style.ACCENT, s=30, label="binds")
-    ax.set_yticks(place, order)
-    ax.set_ylim(-0.6, len(order) - 0.4)
-    ax.set_xscale("log")
-    style.money(ax.xaxis)
-    ax.set_xlabel("largest position that the limit allows (log scale)")
-    ax.set_ylabel("asset")
-    ax.grid(visible=False, axis="y")
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     style.remark(figure, MARKETS)
     return figure
 

@@ -1,15 +1,14 @@
 """Figures of new assets: what a short history says as it grows, and how it did on known assets."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from xcoll.workbook.plots import style
+from xcoll.workbook.tables import percent
 
-__all__ = ["ageing", "judged"]
+__all__ = ["judged"]
 
 LOOK = {
     "naive": (style.CONTEXT, "s"),
@@ -24,31 +23,7 @@ SAID = {
 MODELLED = "lows modelled; each asset plays one listed later than it was"
 
 
-def ageing(tried: pd.DataFrame, assets: Sequence[str], title: str) -> Figure:
-    """Figures by days since listing, one panel an asset.
-
-    `tried` has asset, age, procedure, shrunk, naive and whole, one listing an asset.
-    """
-    figure, axes = style.figure(1, len(assets), height=3.6, share=True, title=title)
-    for ax, asset in zip(axes, assets, strict=True):
-        rows = tried[tried["asset"] == asset].sort_values("age").set_index("age")
-        hue = style.colour(asset)
-        ax.fill_between(rows.index, rows["shrunk"], rows["procedure"], color=hue, alpha=0.2, lw=0)
-        ax.plot(rows["procedure"], color=hue, label="with add-on")
-        ax.plot(rows["shrunk"], color=hue, linewidth=0.9, linestyle=(0, (4, 1.5)), label="without")
-        ax.plot(rows["naive"], color="#4D4D4D", linewidth=0.9, label="own bars alone")
-        ax.plot(rows["whole"], color="black", linewidth=0.9, linestyle=":", label="whole past")
-        ax.set_title(f"{asset}, listed {rows['listed'].iloc[0]:%d %b %Y}", fontsize=9)
-        ax.set_xlabel("days since listing")
-    axes[0].set_ylim(bottom=0.0)
-    axes[0].set_ylabel("loss of a day's close-out, percent")
-    style.percent(axes[0].yaxis)
-    axes[-1].legend(loc="lower right", ncols=2)
-    style.remark(figure, MODELLED + "; the whole past is not seen by the procedure")
-    return figure
-
-
-def judged(tried: pd.DataFrame, title: str) -> Figure:
+def judged(tried: pd.DataFrame) -> Figure:
     """What each way said over the figure of the whole past, and what it did not cover, by age.
 
     `tried` is the frame of `new_assets.trial`; left the median with the 10th and 90th percentile
@@ -56,7 +31,14 @@ def judged(tried: pd.DataFrame, title: str) -> Figure:
     """
     known = tried.dropna(subset=["naive", "whole"])
     ages = sorted(known["age"].unique())
-    figure, (left, right) = style.figure(1, 2, height=3.4, title=title)
+    first = known[known["age"] == ages[0]]
+    reached = {way: (first[way] >= first["whole"]).mean() for way in ("naive", "procedure")}
+    title = (
+        f"At {ages[0]:.0f} days own bars alone reach the figure of the whole past in "
+        f"{percent(reached['naive'], 0)} of cases,\nthe procedure in "
+        f"{percent(reached['procedure'], 0)}"
+    )
+    figure, (left, right) = style.figure(1, 2, height=3.6, title=title)
     for shift, (way, (hue, mark)) in zip((-0.22, 0.0, 0.22), LOOK.items(), strict=True):
         ratio = known[way] / known["whole"]
         ends = ratio.groupby(known["age"]).quantile([0.1, 0.5, 0.9]).unstack()

@@ -29,12 +29,14 @@ def _names(table: pd.DataFrame) -> list[str]:
     return [f"{row.token}  {row.venue}" for row in table.itertuples()]
 
 
-def published(table: pd.DataFrame, title: str) -> Figure:
+def published(table: pd.DataFrame) -> Figure:
     """Threshold and LTV of each listing beside ours and SmartLTV, one row a listing.
 
     `table` has venue, token, asset, ltv, published, ours and smart_ltv.
     """
     rows = table.sort_values(["asset", "published"], ascending=False).reset_index(drop=True)
+    above = (rows["smart_ltv"] > rows["published"]).sum()
+    title = f"SmartLTV lies above {above} of {len(rows)} published thresholds"
     figure, (ax,) = style.figure(height=1.5 + 0.3 * len(rows), title=title)
     ends = rows[["published", "ours"]]
     ax.hlines(rows.index, ends.min(axis=1), ends.max(axis=1), color="#D9D9D9", linewidth=3)
@@ -60,12 +62,14 @@ def published(table: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def explanation(table: pd.DataFrame, title: str) -> Figure:
+def explanation(table: pd.DataFrame) -> Figure:
     """What makes a published threshold higher (right) or lower (left) than ours, in points.
 
     `table` has venue, token, difference and the columns `explanation.STEPS`, which sum to it.
     """
     rows = table.sort_values("difference").reset_index(drop=True)
+    higher = (rows["difference"] > 0.0).sum()
+    title = f"{higher} of {len(rows)} published thresholds are higher than ours"
     points = 100.0 * rows[list(STEPS)]
     figure, (ax,) = style.figure(height=1.7 + 0.32 * len(rows), title=title)
     right, left = np.zeros(len(rows)), np.zeros(len(rows))
