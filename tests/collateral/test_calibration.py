@@ -1,5 +1,8 @@
 """From estimates and facts to one consistent set, at one date and along a path."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -228,6 +231,11 @@ def test_rows_at_each_close_outs_own_horizon(study):
 def test_a_policy_that_is_none_is_refused(given, message):
     with pytest.raises(ParameterError, match=message):
         Policy(**given)
+
+
+def test_a_policy_survives_a_file():
+    policy = Policy(tail=Tail(0.95, "var", "end"), window="100D", horizon="4h", tool="buffer")
+    assert Policy.of(json.loads(json.dumps(dataclasses.asdict(policy)))) == policy
 
 
 def test_horizons_are_those_of_liquidity(study):

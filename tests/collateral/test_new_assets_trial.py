@@ -137,3 +137,13 @@ def test_a_trial_needs_cases_and_classes():
         trial.trial(KNOWN, played, {"A": CLASS}, OF)
     with pytest.raises(EstimationError, match="no case to try"):
         trial.trial(KNOWN, played.iloc[:0], LIKE, OF)
+
+
+def test_dates_leave_a_year_at_the_end_and_a_past_at_the_start():
+    found = trial.dates(KNOWN, "91D")
+    index = KNOWN.log_returns.index
+    assert found[0] == index[456]
+    assert (np.diff(found) == np.timedelta64(91, "D")).all()
+    assert found[-1] < index[len(index) - 365]
+    with pytest.raises(DataError, match="no date to try at; lengthen it"):
+        trial.dates(KNOWN.until(index[700]), "91D")

@@ -87,6 +87,42 @@ def test_the_waterfall_sums_to_the_haircut(report):
     pd.testing.assert_series_equal(both["share"], both["haircut"], check_names=False, atol=1e-12)
 
 
+def artifact(report, name):
+    writer, declared = project.find(ROOT).chain.artifact(name)
+    return artifacts.read(report / "artifacts" / writer / f"{name}{declared.suffix}")
+
+
+def test_the_long_run_of_the_last_week_is_the_close_out_loss(report):
+    estimates = artifact(report, "estimates")
+    last = estimates[estimates["time"] == estimates["time"].max()]
+    last = last.set_index(["asset", "horizon"])["long_run"]
+    known = artifact(report, "close_out").query("confidence == 0.99 and confidence_used == 0.99")
+    known = known[known["method"] == "historical"].set_index(["asset", "horizon"])
+    expected = known[["es", "es_trigger"]].max(axis=1)
+    assert len(expected) >= 30
+    pd.testing.assert_series_equal(
+        last[expected.index], expected, check_names=False, rtol=1e-12, atol=0.0
+    )
+
+
+def test_every_weeks_waterfall_sums_to_the_haircut_of_its_path(report):
+    path = artifact(report, "haircut_path").query("covering").set_index(["time", "asset"])
+    total = artifact(report, "waterfall_path").groupby(["time", "asset"])["share"].sum()
+    assert len(path) == len(total) > 2000
+    pd.testing.assert_series_equal(
+        total.reindex(path.index), path["haircut"], check_names=False, atol=1e-12
+    )
+
+
+def test_nothing_is_recommended_inside_its_interval(report):
+    table = artifact(report, "recommendation")
+    inside = table["today"].between(table["low"], table["high"])
+    assert inside.any()
+    assert (table.loc[inside, "change"] <= 0.0).all()  # an LTV may have to follow its threshold
+    limits = inside & (table["parameter"] == "threshold")
+    assert (table.loc[limits, "change"] == 0.0).all()
+
+
 FAULTS = {
     "empty": (lambda text: "", "empty"),
     "text": (lambda text: text.replace("7200.17431640625", "much"), "much"),

@@ -1,6 +1,8 @@
 """The choices of a calibration, in one place."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from xcoll import checks
 from xcoll.collateral.governance import Governance
@@ -83,6 +85,17 @@ class Policy:
         checks.duration("closure period", self.closure_period)
         checks.one_of("tool", self.tool, TOOLS)
         checks.fraction("tick", self.tick)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Policy":
+        """Back from what `dataclasses.asdict` made of a policy."""
+        kinds = {"tail": Tail, "damping": Damping}
+        return cls(
+            **{
+                name: kinds[name](**value) if name in kinds else value
+                for name, value in document.items()
+            }
+        )
 
     @property
     def governance(self) -> Governance:

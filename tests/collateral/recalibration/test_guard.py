@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xcoll.collateral.governance import Governance
-from xcoll.collateral.recalibration import RULES, guarded, immediate, in_force, ramped
+from xcoll.collateral.recalibration import RULES, every_path, guarded, immediate, in_force, ramped
 from xcoll.errors import DataError, ParameterError
 
 DAYS = pd.date_range("2023-01-01", periods=120)
@@ -208,3 +208,14 @@ def test_a_frame_is_rounded_like_its_columns():
     assert AAVE.up(frame)["A"].equals(AAVE.up(frame["A"]))
     assert AAVE.up(frame)["B"].tolist() == [0.15, 1.0]
     assert AAVE.down(frame)["A"].iloc[0] == 0.15
+
+
+def test_every_path_is_a_tool_and_a_rule():
+    days = pd.date_range("2022-01-01", periods=20, freq="D")
+    target = pd.DataFrame({"A": [0.2, 0.3]}, days[[0, 10]])
+    paths = every_path({"none": target, "floor": target + 0.1}, days, Governance())
+    assert len(paths) == 2 * len(RULES)
+    for name, path in paths.items():
+        tool, rule = name.split(", ")
+        alone = in_force(target if tool == "none" else target + 0.1, days, rule, Governance())
+        pd.testing.assert_frame_equal(path, alone)
