@@ -142,14 +142,19 @@ def test_a_shorter_look_back_forgets():
     assert (long["forecast"] == short["forecast"]).all()
 
 
-def test_weekly_dates_end_at_the_last_bar():
-    known = history(bars=100, assets=["BTC"])
-    dates = estimates.weekly(known, "2021-02-01")
+def test_weekly_dates_end_at_the_last_bar_and_have_a_past():
+    known = history(bars=300, assets=["BTC"])
+    dates = estimates.weekly(known, "2021-09-01")
     assert dates[-1] == known.now
     assert (np.diff(dates) == np.timedelta64(7, "D")).all()
-    assert dates[0] >= pd.Timestamp("2021-02-01") > dates[0] - pd.Timedelta("7D")
+    assert dates[0] >= pd.Timestamp("2021-09-01") > dates[0] - pd.Timedelta("7D")
+    early = estimates.weekly(known, "2020-01-01")
+    assert early[0] >= known.log_returns.index[180] > early[0] - pd.Timedelta("7D")
+    assert len(estimates.walk(known, early[:1], UNIVERSE, POLICY, MULTIPLES, rng()))
     with pytest.raises(ParameterError, match="the history ends at"):
         estimates.weekly(known, "2022-01-01")
+    with pytest.raises(ParameterError, match="100 bars, a calibration needs 180D"):
+        estimates.weekly(history(bars=100, assets=["BTC"]), "2021-01-01")
 
 
 def test_multiples_are_measured_from_a_bar_on_and_published_below():

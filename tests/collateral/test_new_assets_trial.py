@@ -147,3 +147,15 @@ def test_dates_leave_a_year_at_the_end_and_a_past_at_the_start():
     assert found[-1] < index[len(index) - 365]
     with pytest.raises(DataError, match="no date to try at; lengthen it"):
         trial.dates(KNOWN.until(index[700]), "91D")
+
+
+def test_assets_are_played_among_the_others_or_not_at_all(tried):
+    among = trial.played(KNOWN, [*CLASS, "N", "ETH"], OF, "120D", ["30D"])
+    assert set(among["asset"]) == {*CLASS, "N", "ETH"}
+    assert list(among) == list(tried) == list(trial.KINDS)
+    for nothing in (
+        trial.played(KNOWN, CLASS[:2], OF, "120D"),
+        trial.played(KNOWN.until(KNOWN.log_returns.index[700]), [*CLASS, "N"], OF, "120D"),
+    ):
+        assert nothing.empty
+        assert list(nothing) == list(trial.KINDS)

@@ -187,7 +187,7 @@ def test_depth_sizes_have_to_ascend(document):
 def test_many_faults_are_shortened(document):
     for asset in document["assets"].values():
         del asset["oracle"]
-    with pytest.raises(DataError, match=r"17 fault\(s\)(.|\n)*and 9 more"):
+    with pytest.raises(DataError, match=r"17 faults(.|\n)*and 9 more"):
         universe.parse(document)
 
 

@@ -170,7 +170,7 @@ def test_configuration_files_that_cannot_be_read(tmp_path, read):
         read(written(tmp_path, "date: 2020-01-01\ndate: 2021-01-01\n", "mine.yaml"))
     with pytest.raises(DataError, match=r"mine.yaml: the file holds no table"):
         read(written(tmp_path, "- 1\n", "mine.yaml"))
-    with pytest.raises(DataError, match=r"mine.yaml: \d fault\(s\)\n  date: required"):
+    with pytest.raises(DataError, match=r"mine.yaml: \d faults\n  date: required"):
         read(written(tmp_path, "nothing: here\n", "mine.yaml"))
 
 

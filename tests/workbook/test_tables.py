@@ -22,6 +22,7 @@ def test_percent():
     assert percent(0.12345) == "12.3 %"
     assert FORMATS["points"](-0.27) == "-27.0 pt"
     assert FORMATS["points"](0.175) == "+17.5 pt"
+    assert FORMATS["points"](-1e-5) == "+0.0 pt"
     assert percent(0.1234, 2) == "12.34 %"
 
 

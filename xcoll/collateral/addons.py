@@ -26,7 +26,7 @@ from xcoll import checks
 from xcoll.collateral.facts import Contract, Failure
 from xcoll.collateral.schema import Fraction, Model, Positive, Sourced, validate
 from xcoll.collateral.universe import Asset, Kind, Universe
-from xcoll.errors import DataError, ParameterError
+from xcoll.errors import ParameterError
 
 __all__ = [
     "ATTRIBUTES",
@@ -196,22 +196,14 @@ class Addons(Model):
         return min(self._budgets(asset))
 
     def limits(self, universe: Universe) -> pd.DataFrame:
-        """What each budget alone allows: asset × `BUDGETS`, dollars; inf where no hazard is stated.
-
-        Raises
-        ------
-        DataError
-            A hazard is stated for a symbol that is not in the universe.
-        """
-        unknown = [symbol for symbol in self.hazards.assets if symbol not in universe.assets]
-        if unknown:
-            raise DataError(
-                f"hazards > assets of the add-ons name {unknown}, which the universe does not "
-                "hold; correct the symbol or remove the entry"
-            )
+        """What each budget alone allows: asset × `BUDGETS`, dollars; inf without a hazard."""
         rows = {symbol: self._budgets(asset) for symbol, asset in universe.assets.items()}
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(BUDGETS))
         return frame.rename_axis("asset")
+
+    def unused(self, universe: Universe) -> list[str]:
+        """Symbols with a hazard of their own that the universe does not hold."""
+        return [symbol for symbol in self.hazards.assets if symbol not in universe.assets]
 
     def _budgets(self, asset: Asset) -> tuple[float, float]:
         failure = self.failure(asset)

@@ -186,19 +186,27 @@ def excursion_quantile(
     return pd.Series(np.maximum(past, ahead), history.assets, name="week").clip(lower=0.0)
 
 
-def weekly(history: History, first: str | pd.Timestamp) -> pd.DatetimeIndex:
+def weekly(history: History, first: str | pd.Timestamp, minimum: str = "180D") -> pd.DatetimeIndex:
     """The last bar of the history and the bars every seven days before it, back to `first`.
+
+    Not before the history has `minimum` behind it.
 
     Raises
     ------
     ParameterError
-        The history ends before `first`.
+        The history ends before `first`, or is shorter than the minimum.
     """
-    start, now = pd.Timestamp(first), history.now
+    index, least = history.log_returns.index, bars_in(minimum, history.bar)
+    if len(index) <= least:
+        raise ParameterError(
+            f"the history has {len(index)} bars, a calibration needs {minimum}; give more, or take "
+            "the short-history procedure of new_assets"
+        )
+    start, now = max(pd.Timestamp(first), index[least]), history.now
     if start > now:
         raise ParameterError(f"the history ends at {now}; start the calibration before that")
     dates = pd.date_range(end=now, start=now - (now - start) // WEEK * WEEK, freq=WEEK)
-    return dates.intersection(history.log_returns.index)
+    return dates.intersection(index)
 
 
 def walk(

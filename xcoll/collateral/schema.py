@@ -56,7 +56,9 @@ def validate(model: type[M], document: Any, source: str) -> M:
             for fault in error.errors(include_url=False)
         ]
         shown = faults[:8] + ([f"  and {len(faults) - 8} more"] if len(faults) > 8 else [])
-        raise DataError("\n".join([f"{source}: {len(faults)} fault(s)", *shown])) from error
+        if len(faults) == 1:
+            raise DataError(f"{source}: {faults[0].strip()}") from error
+        raise DataError("\n".join([f"{source}: {len(faults)} faults", *shown])) from error
 
 
 def _words(fault: dict[str, Any]) -> str:

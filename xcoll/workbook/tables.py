@@ -43,7 +43,7 @@ FORMATS: dict[str, Callable[[object], str]] = {
     "number": lambda value: f"{value:,.3f}",
     "percent": percent,
     "percent2": lambda value: percent(value, 2),
-    "points": lambda value: f"{100 * value:+,.1f} pt",
+    "points": lambda value: f"{round(100 * value, 1) + 0.0:+,.1f} pt",  # no minus before a nought
     "significant": _significant,
     "text": str,
     "whole": lambda value: f"{value:,.0f}",

@@ -3,7 +3,7 @@ import math
 import pandas as pd
 import pytest
 
-from xcoll.collateral.recalibration import SIGNS, signs
+from xcoll.collateral.recalibration import SIGNS, fallen, signs
 from xcoll.errors import DataError, ParameterError
 
 # Closes of LUNA on 8 to 13 May 2022; the days before are made up.
@@ -115,3 +115,13 @@ def test_what_is_missing_is_named():
         rows(targets={"none": FAST})
     with pytest.raises(ParameterError, match=r"limit is 50.*did you mean 0\.5"):
         rows(limit=50)
+
+
+def test_what_is_not_there_gives_way_to_what_fell_furthest():
+    days = pd.date_range("2022-01-01", periods=100, freq="D")
+    closes = pd.DataFrame({"A": 1.0, "B": 2.0}, days)
+    closes.loc[days[40], "A"] = 1.5
+    closes.loc[days[50:], "A"] = 0.1
+    closes.loc[days[10:20], "B"] = 1.0
+    assert fallen(closes, "B", "2022-01-05") == ("B", pd.Timestamp("2022-01-05"))
+    assert fallen(closes, "LUNA", "2022-05-08") == ("A", days[40])

@@ -12,6 +12,7 @@ from xcoll.collateral.recalibration import (
     differences,
     forgotten,
     remembered,
+    remembered_bar,
     without,
 )
 from xcoll.errors import DataError, ParameterError
@@ -113,3 +114,12 @@ def test_rows_of_memory_name_the_tool_the_asset_and_the_date():
     assert set(quiet["asset"]) == {"ETH"}  # NEW is never moved by a tick
     with pytest.raises(ParameterError, match="2025-01-01 00:00:00 is none of the days compared"):
         remembered({"none": frame}, ["2025-01-01"], 0.005)
+
+
+def test_a_bar_that_is_not_there_gives_way_to_the_worst_of_the_first_half():
+    days = pd.date_range("2022-01-01", periods=100, freq="D")
+    returns = pd.DataFrame(0.01, days, ["A", "B", "C"])
+    returns.iloc[30] = [-0.2, -0.3, 0.1]
+    returns.iloc[80] = -0.9
+    assert remembered_bar(returns, "2022-02-01") == pd.Timestamp("2022-02-01")
+    assert remembered_bar(returns, "2020-03-12") == days[30]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xcoll.collateral.recalibration.readings import EVENTS, asked_on, side_by_side
+from xcoll.collateral.recalibration.readings import EVENTS, asked_on, events_in, side_by_side
 from xcoll.errors import DataError, ParameterError
 
 DAYS = pd.date_range("2021-05-01", periods=40, name="time")
@@ -103,3 +103,20 @@ def test_bad_input():
         asked_on({}, losses, EVENT)
     with pytest.raises(ParameterError, match="since is '7'"):
         asked_on({"p": path}, losses, EVENT, since="7")
+
+
+def test_events_are_those_that_are_covered_or_else_the_worst_days():
+    days = pd.date_range("2021-05-01", "2022-06-01", freq="D")
+    losses = pd.DataFrame(0.01, days, ["A", "B"])
+    assert list(events_in(losses).values()) == ["2021-05-19", "2022-05-12"]
+    other = losses.set_axis(days - pd.Timedelta("3650D"))
+    other.iloc[100] = 0.5
+    other.iloc[50] = 0.4
+    found = events_in(other, 2)
+    # the loss that begins at the close of a day is seen on the next
+    assert list(found.values()) == [
+        f"{other.index[place] + pd.Timedelta('1D'):%Y-%m-%d}" for place in (50, 100)
+    ]
+    path = pd.DataFrame(0.3, other.index, ["A", "B"])
+    read = side_by_side(asked_on({"p": path}, other, found)).set_index("path")
+    assert read.loc["p", [f"{name}: uncovered" for name in found]].tolist() == [2, 2]

@@ -14,23 +14,29 @@ import pandas as pd
 from xcoll import checks
 from xcoll.collateral.haircuts.market import Tail, long_run, losses
 from xcoll.collateral.history import History
-from xcoll.collateral.new_assets.peers import FACTORS, LONG, peers
+from xcoll.collateral.new_assets.peers import FACTORS, FEW, LONG, peers
 from xcoll.collateral.new_assets.proxy import ASSURANCE, appraise_one
 from xcoll.errors import DataError, EstimationError
 from xcoll.estimators.volatility import ewma
 from xcoll.market.returns import bars_in
 
-__all__ = ["AGES", "WAYS", "cases", "dates", "listed", "summary", "trial"]
+__all__ = ["AGES", "WAYS", "cases", "dates", "listed", "played", "summary", "trial"]
 
 AGES = ("30D", "90D", "180D")
 WAYS = ("procedure", "naive", "class")
 YOUNG = (
     10  # bars before the first forecast volatility of a new asset; its lows are closes till then
 )
-LATER, SOON = "365D", "90D"
+FIRST, LATER, SOON = "456D", "365D", "90D"
+KINDS = {
+    "asset": "str", "listed": "datetime64[us]", "as_of": "datetime64[us]", "age": float,
+    "bars": int, "procedure": float, "naive": float, "class": float, "shrunk": float,
+    "whole": float, "later": float, "days": int, "beyond_procedure": float, "beyond_naive": float,
+    "beyond_class": float,
+}  # fmt: skip
 
 
-def dates(history: History, every: str, first: str = "456D") -> pd.DatetimeIndex:
+def dates(history: History, every: str, first: str = FIRST) -> pd.DatetimeIndex:
     """Dates to try at: from `first` after the start on, `every` so often, a year before the end.
 
     Raises
@@ -158,6 +164,25 @@ def trial(
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def played(
+    history: History, assets: Sequence[str], of: Tail, every: str, ages: Sequence[str] = AGES
+) -> pd.DataFrame:
+    """`trial` of `assets` on dates `every` so often, each among those that are no factors.
+
+    Without a row where the history has no date to try at, or fewer than `FEW` others: so small a
+    class does not show how far assets differ.
+    """
+    young = [asset for asset in assets if asset not in FACTORS]
+    like = {asset: [other for other in young if other != asset] for asset in assets}
+    enough = [asset for asset in assets if len(like[asset]) >= FEW]
+    if not enough or len(history.log_returns) <= bars_in(FIRST, history.bar) + bars_in(
+        LATER, history.bar
+    ):
+        return pd.DataFrame(columns=list(KINDS)).astype(KINDS)
+    on = dates(history, every)
+    return trial(history, cases(history, enough, on, ages), like, of)
 
 
 def summary(tried: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Haircuts that follow the market without lurching: tools, guard rails, and what they do."""
 
-from xcoll.collateral.recalibration.delisting import SIGNS, signs
+from xcoll.collateral.recalibration.delisting import SIGNS, fallen, signs
 from xcoll.collateral.recalibration.guard import (
     RULES,
     every_path,
@@ -17,8 +17,14 @@ from xcoll.collateral.recalibration.measures import (
     peak_to_trough,
     tidy_paths,
 )
-from xcoll.collateral.recalibration.memory import differences, forgotten, remembered, without
-from xcoll.collateral.recalibration.readings import EVENTS, asked_on, side_by_side
+from xcoll.collateral.recalibration.memory import (
+    differences,
+    forgotten,
+    remembered,
+    remembered_bar,
+    without,
+)
+from xcoll.collateral.recalibration.readings import EVENTS, asked_on, events_in, side_by_side
 from xcoll.collateral.recalibration.response import (
     expected_targets,
     step_response,
@@ -45,10 +51,12 @@ __all__ = [
     "asked_on",
     "coverage",
     "differences",
+    "events_in",
     "every_path",
     "exhaustible_buffer",
     "expected_targets",
     "fall_back",
+    "fallen",
     "forgotten",
     "guarded",
     "immediate",
@@ -61,6 +69,7 @@ __all__ = [
     "promised",
     "ramped",
     "remembered",
+    "remembered_bar",
     "side_by_side",
     "signs",
     "step_response",

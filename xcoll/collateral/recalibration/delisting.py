@@ -13,9 +13,31 @@ from xcoll import checks
 from xcoll.collateral.recalibration.guard import immediate
 from xcoll.errors import DataError, ParameterError
 
-__all__ = ["SIGNS", "signs"]
+__all__ = ["SIGNS", "fallen", "signs"]
 
 SIGNS = ("target", "loss", "in force")
+
+
+def fallen(
+    closes: pd.DataFrame, asset: str, since: str | pd.Timestamp, span: str = "60D"
+) -> tuple[str, pd.Timestamp]:
+    """`asset` and `since`, or where it has no closes the one that fell furthest, and its top.
+
+    Parameters
+    ----------
+    closes : DataFrame, time × asset
+        Prices; the furthest fall is that from the highest close within `span`.
+    asset, since : str, str or Timestamp
+        What is wanted.
+    span : str
+        A duration.
+    """
+    if asset in closes:
+        return asset, pd.Timestamp(since)
+    down = closes / closes.rolling(span).max()
+    found = down.min().idxmin()
+    end = down[found].idxmin()
+    return found, closes.loc[end - pd.Timedelta(span) : end, found].idxmax()
 
 
 def signs(
@@ -48,10 +70,10 @@ def signs(
     Returns
     -------
     DataFrame
-        tool, what (one of `SIGNS`), said (NaT: never), price_left (close then over the close of
-        `since`), fell_after (further fall to the lowest close), lost_after (share of a loan of
-        ``1 − H`` in force then that is lost when it is closed at the worst print of the next bar);
-        NaN where nothing was said or nothing came after.
+        asset, tool, what (one of `SIGNS`), said (NaT: never), price_left (close then over the
+        close of `since`), fell_after (further fall to the lowest close), lost_after (share of a
+        loan of ``1 − H`` in force then that is lost when it is closed at the worst print of the
+        next bar); NaN where nothing was said or nothing came after.
 
     Raises
     ------
@@ -85,7 +107,7 @@ def signs(
         }
         for what, sign in seen.items():
             said = sign.index[sign & (sign.index >= reference)].min()
-            row = {"tool": tool, "what": what, "said": said}
+            row = {"asset": asset, "tool": tool, "what": what, "said": said}
             if not pd.isna(said):
                 lent = 1.0 - held[said]
                 back = 1.0 if lent == 0.0 else (1.0 - loss[said]) / lent
@@ -95,6 +117,6 @@ def signs(
                     "lost_after": np.maximum(1.0 - back, 0.0),
                 }
             rows.append(row)
-    columns = ["tool", "what", "said", "price_left", "fell_after", "lost_after"]
+    columns = ["asset", "tool", "what", "said", "price_left", "fell_after", "lost_after"]
     table = pd.DataFrame(rows).reindex(columns=columns)
-    return table.astype({"said": close.index.dtype} | dict.fromkeys(columns[3:], float))
+    return table.astype({"said": close.index.dtype} | dict.fromkeys(columns[4:], float))

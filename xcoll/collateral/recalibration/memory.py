@@ -11,7 +11,15 @@ from xcoll.collateral.recalibration.guard import immediate
 from xcoll.collateral.recalibration.tools import EMIR, TOOLS, Damping, Targets, post
 from xcoll.errors import DataError, ParameterError
 
-__all__ = ["differences", "forgotten", "remembered", "without"]
+__all__ = ["differences", "forgotten", "remembered", "remembered_bar", "without"]
+
+
+def remembered_bar(log_returns: pd.DataFrame, bar: str | pd.Timestamp) -> pd.Timestamp:
+    """`bar`, or where there is none so stamped the worst of the median asset's first half."""
+    time = pd.Timestamp(bar)
+    if time in log_returns.index:
+        return time
+    return log_returns.iloc[: len(log_returns) // 2].median(axis=1).idxmin()
 
 
 def without(

@@ -19,6 +19,21 @@ EVENTS: dict[str, str] = {
 DAY = pd.Timedelta(days=1)
 
 
+def events_in(losses: pd.DataFrame, worst: int = 4) -> dict[str, str]:
+    """`EVENTS` that the losses cover, or else the `worst` days of the median asset.
+
+    `losses` are of a bar, time × asset, stamped at its beginning.
+    """
+    first, last = losses.index[[0, -1]]
+    known = {name: day for name, day in EVENTS.items() if first < pd.Timestamp(day) <= last}
+    if known:
+        return known
+    days = losses.median(axis=1).groupby(losses.index.normalize() + DAY).max().iloc[:-1]
+    return {
+        f"{day:%d %b %Y}": f"{day:%Y-%m-%d}" for day in days.nlargest(worst).index.sort_values()
+    }
+
+
 def asked_on(
     paths: Mapping[str, pd.DataFrame],
     losses: pd.DataFrame,

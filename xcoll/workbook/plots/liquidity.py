@@ -57,6 +57,8 @@ def impact(curves: pd.DataFrame, caps: pd.DataFrame) -> Figure:
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
     axes[0].set(xscale="log", yscale="log", ylim=(1e-4, 1.0))
+    for ax in axes:
+        ax.minorticks_off()  # a hundred of them a panel, each drawn for seconds in all
     axes[0].set_xlim(curves.index[0], curves.index[-1])
     style.money(axes[0].xaxis)
     axes[0].yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{100 * x:g} %"))
