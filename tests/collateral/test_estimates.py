@@ -180,11 +180,11 @@ def test_market_targets_are_the_losses_of_the_walk():
     known = history(bars=420, assets=["BTC", "ETH", "USDC", "LUNA"])
     dates = known.log_returns.index[[300, 419]]
     walked = estimates.walk(known, dates, UNIVERSE, POLICY, MULTIPLES, rng())
-    found = estimates.market_targets(known, dates, UNIVERSE, POLICY, MULTIPLES)
+    found = estimates.market_targets(known, dates, UNIVERSE, POLICY, MULTIPLES, rng())
     wide = walked.xs("24h", level="horizon").drop("USDC", level="asset")
     for name, column in (("raw", "forecast"), ("long_run",) * 2, ("stressed",) * 2):
         expected = wide[column].unstack("asset")
         frame = getattr(found, name)
         pd.testing.assert_frame_equal(frame, expected[frame.columns], check_names=False)
     with pytest.raises(EstimationError, match="no date to calibrate at"):
-        estimates.market_targets(known, [], UNIVERSE, POLICY, MULTIPLES)
+        estimates.market_targets(known, [], UNIVERSE, POLICY, MULTIPLES, rng())

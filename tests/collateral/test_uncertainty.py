@@ -31,6 +31,10 @@ def calibrated(policy=POLICY, dates=(300, 419), setting=SETTING):
     return calibration.calibrate(setting, policy, days, rng())
 
 
+def models(today):
+    return uncertainty.models(today, rng())
+
+
 @pytest.fixture(scope="module")
 def study():
     return calibrated()
@@ -71,7 +75,7 @@ def test_the_interval_is_of_what_was_known_on_its_date(study):
     cut = replace(SETTING, history=KNOWN.until(then.now))
     alone = calibrated(setting=cut, dates=(300,))
     pd.testing.assert_frame_equal(alone.haircuts, then.haircuts)
-    for rule in (lambda x: uncertainty.ends(x, rng(), 50), uncertainty.models):
+    for rule in (lambda x: uncertainty.ends(x, rng(), 50), models):
         pd.testing.assert_frame_equal(rule(then), rule(alone))
 
 
@@ -84,7 +88,7 @@ def test_the_interval_follows_the_tool(tool):
 
 
 def test_the_used_model_is_the_raw_haircut(today):
-    made = uncertainty.models(today)
+    made = models(today)
     used = made[made["used"]].set_index("asset")["haircut"]
     raw = today.at_close_out(today.haircuts["raw"])[used.index]
     pd.testing.assert_series_equal(used, raw, check_names=False, rtol=1e-12)

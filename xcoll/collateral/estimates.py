@@ -125,7 +125,7 @@ def _losses(
     universe: Universe,
     policy: Policy,
     multiples: pd.DataFrame,
-    rng: np.random.Generator | None,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     past = moving
     if policy.look_back is not None:
@@ -242,14 +242,15 @@ def market_targets(
     universe: Universe,
     policy: Policy,
     multiples: pd.DataFrame,
+    rng: np.random.Generator,
     horizon: str = "24h",
     minimum: str = "180D",
-    rng: np.random.Generator | None = None,
 ) -> Targets:
     """The market part alone as a path of haircuts, of assets without a peg, at one horizon.
 
     For what the other parts do not remember and for assets without facts of a market; a third of
-    the work of `walk`, from which it differs in nothing else.
+    the work of `walk`, from which it differs in nothing else.  `rng` draws where the horizon has
+    several bars.
     """
     least = bars_in(minimum, history.bar)
     moving = history.of([a for a in history.assets if a not in universe.stablecoins])

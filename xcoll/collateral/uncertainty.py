@@ -98,11 +98,12 @@ def _posts(
 
 
 def models(
-    today: Calibration,
-    dependence: Dependence | None = None,
-    rng: np.random.Generator | None = None,
+    today: Calibration, rng: np.random.Generator, dependence: Dependence | None = None
 ) -> pd.DataFrame:
-    """`band.models` of one date's calibration, each asset at the horizon of its close-out."""
+    """`band.models` of one date's calibration, each asset at the horizon of its close-out.
+
+    `rng` draws where a day has several bars; `dependence` adds ``dcc_t``.
+    """
     setting, policy = today.setting, today.policy
     parts, horizon = today.at_close_out(today.parts), today.plan.droplevel("time")["horizon"]
     multiples = setting.multiples.map(market.FALLS[policy.falls])
