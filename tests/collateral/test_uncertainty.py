@@ -8,6 +8,7 @@ import pytest
 
 from tests.collateral.world import ADDONS, MULTIPLES, UNIVERSE, history, load
 from xcoll.collateral import beside, calibration, caps, haircuts, liquidity, uncertainty, venues
+from xcoll.collateral.addons import ATTRIBUTES
 from xcoll.collateral.explanation import STEPS
 from xcoll.collateral.haircuts import market
 from xcoll.collateral.haircuts.market import Tail
@@ -15,6 +16,7 @@ from xcoll.collateral.history import History
 from xcoll.collateral.policy import Policy
 from xcoll.collateral.setting import Setting
 from xcoll.errors import ParameterError
+from xcoll.estimators import correlation, tail
 
 POLICY = Policy(tail=Tail(0.95), window="200D")
 BASIS = calibration.basis_losses(UNIVERSE, 0.95, np.random.default_rng(3))
@@ -177,3 +179,45 @@ def test_a_block_longer_than_the_history_is_refused(today):
             today.setting.moving(today.now), POLICY.tail, rng=rng(), block="500D"
         )
     assert market.FALLS["larger"](0.9) == 1.0
+
+
+def test_addons_are_those_of_contracts_and_of_bases(today):
+    table = uncertainty.addons(today, rng).set_index(["asset", "attribute"])
+    assert set(table.loc["wstETH"].index) == {*ATTRIBUTES, *haircuts.BASIS}
+    assert set(table.loc["LINK"].index) == set(ATTRIBUTES)
+    assert "ETH" not in table.index.get_level_values("asset")
+    assert (table["worse"] >= 0.0).all()
+    assert (table["better"] <= 0.0).all()
+    # without jumps, half-life or σ nothing but the others is left: never more than before
+    assert (table["off"] <= 1e-12).all()
+    jump = table.loc[("wstETH", "jump_loss")]
+    assert jump["worse"] > 0.01 > 0.0 > jump["better"]
+
+
+def test_a_basis_moves_the_haircut_by_what_is_left_of_the_price(today):
+    parts = today.at_close_out(today.parts)
+    basis = UNIVERSE.assets["wstETH"].basis
+    found = haircuts.basis_sensitivity(parts, {"wstETH": basis}, 0.95, rng)
+    base = haircuts.basis_loss(basis, 0.95, rng())
+    doubled = haircuts.basis_loss(
+        basis.model_copy(update={"jump_loss": 2 * basis.jump_loss}), 0.95, rng()
+    )
+    row = parts.loc["wstETH"]
+    before, after = (1 - np.prod(1 - row.drop("basis")) * (1 - loss) for loss in (base, doubled))
+    assert found.loc[("wstETH", "jump_loss"), "worse"] == pytest.approx(after - before)
+    assert haircuts.basis_sensitivity(parts, {}, 0.95, rng).empty
+
+
+def test_the_copula_joins_where_there_is_a_correlation_path():
+    moving = [a for a in KNOWN.assets if a not in UNIVERSE.stablecoins and a != "LUNA"]
+    index = KNOWN.log_returns.index
+    path = pd.DataFrame(0.5, index, correlation.pairs(moving))  # nothing of LUNA
+    target = KNOWN.log_returns.corr()
+    joined = replace(SETTING, dependence=tail.Dependence(path, target, 0.02, 0.95, 6.0))
+    today = calibrated(replace(POLICY, method="dcc_t"), (419,), joined)
+    fhs = calibrated(POLICY, (419,), joined)
+    ratio = today.haircuts["raw"] / fhs.haircuts["raw"]
+    assert np.abs(ratio - 1.0).max() < 0.2  # one bar of one asset: the same margin, drawn
+    made = uncertainty.models(today, rng())
+    assert set(made["model"]) >= {"dcc_t", "fhs", "long_run"}
+    assert made[made["used"]]["model"].eq("dcc_t").all()

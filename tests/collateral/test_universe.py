@@ -142,7 +142,7 @@ def change(document, path, value):
         ("assets/BTC/chain", "moon", r"asset BTC: chain moon is not in chains"),
         ("assets/BTC/column", "ETH-USD", r"column ETH-USD is used twice"),
         ("assets/BTC/column", "SOL1-USD", r"column SOL1-USD is also ignored"),
-        ("assets/BTC/liquidity", None, r"BTC: a collateral needs liquidity or depth"),
+        ("assets/BTC/liquidity", None, r"BTC: a collateral needs liquidity, or one of depth"),
         (
             "assets/WBTC/underlying",
             "SOL",

@@ -63,22 +63,26 @@ def test_an_asset_without_a_cap_is_left_out():
 def test_addons():
     changes = pd.DataFrame(
         {
-            "asset": ["WBTC", "WBTC", "USDT", "USDT"],
-            "attribute": ["depth", "audits"] * 2,
-            "better": [-0.001, 0.0, -0.002, 0.0],
-            "worse": [0.002, 0.003, 0.004, 0.002],
-            "off": [-0.002, 0.0, -0.005, -0.004],
+            "asset": ["WBTC", "WBTC", "USDT", "USDT", "WBTC"],
+            "attribute": ["depth", "audits"] * 2 + ["jump_rate"],
+            "better": [-0.001, 0.0, -0.002, 0.0, -0.01],
+            "worse": [0.002, 0.003, 0.004, 0.002, 0.03],
+            "off": [-0.002, 0.0, -0.005, -0.004, -0.02],
         }
     )
     figure = plots.addons(changes)
     assert figure.get_suptitle() == (
-        "Contract points are 0.2 (WBTC) to 0.9 points (USDT) of the haircut;"
-        " one step worse adds up to 0.4"
+        "The add-on that weighs most is “jump rate”: a step worse adds 3.0 points to the haircut "
+        "of WBTC"
     )
-    assert [ax.get_title(loc="left") for ax in figure.axes] == ["depth", "audits"]
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["WBTC", "USDT"]
-    assert any("percentage points" in ax.get_xlabel() for ax in figure.axes)
+    drawn = [ax for ax in figure.axes if ax.axison]
+    assert [ax.get_title(loc="left") for ax in drawn] == ["depth", "audits", "jump rate"]
+    assert [label.get_text() for label in drawn[0].get_yticklabels()] == ["WBTC", "USDT"]
+    assert [label.get_text() for label in drawn[2].get_yticklabels()] == ["WBTC"]
+    assert all("percentage points" in ax.get_xlabel() for ax in drawn[1:])
     assert "assumed" in figure.get_supxlabel()
-    assert sorted(bar.get_width() for bar in figure.axes[0].patches) == [
+    assert sorted(bar.get_width() for bar in drawn[0].patches) == [
         -0.002, -0.001, 0.002, 0.004
     ]  # fmt: skip
+    alone = plots.addons(changes[changes["attribute"] != "jump_rate"])
+    assert len(alone.axes) == 2

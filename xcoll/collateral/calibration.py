@@ -254,7 +254,10 @@ def calibrate(
         No asset that is known on a date may be pledged.
     """
     universe, addons, basis = setting.universe, setting.addons, setting.basis
-    walked = estimates.walk(setting.history, dates, universe, policy, setting.multiples, rng)
+    walked = estimates.walk(
+        setting.history, dates, universe, policy, setting.multiples, rng,
+        dependence=setting.dependence,
+    )  # fmt: skip
     followed, plans, parts, weeks = pledged(universe), {}, {}, {}
     for time, table in walked.groupby(level="time"):
         known = table.droplevel("time")

@@ -19,7 +19,7 @@ from xcoll.collateral.policy import Policy
 from xcoll.collateral.recalibration.tools import Targets
 from xcoll.collateral.universe import Universe
 from xcoll.errors import EstimationError, ParameterError
-from xcoll.estimators.tail import Recursion, drawn_losses
+from xcoll.estimators.tail import Dependence, Recursion, drawn_losses
 from xcoll.market.returns import bars_in
 
 __all__ = ["PATHS", "at", "excursion_quantile", "market_targets", "multiples", "walk", "weekly"]
@@ -35,6 +35,7 @@ def at(
     policy: Policy,
     multiples: pd.DataFrame,
     rng: np.random.Generator,
+    dependence: Dependence | None = None,
 ) -> pd.DataFrame:
     """The losses that a calibration at the last bar of `history` rests on.
 
@@ -51,6 +52,8 @@ def at(
         bars.  A fall does not set a peg off: pegged assets take none.
     rng : Generator
         Source of the joint paths.
+    dependence : Dependence, optional
+        For the method ``dcc_t``; its path is cut to what is known, its parameters are given.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def at(
     """
     known = history.of(history.trading)
     moving = known.of([asset for asset in known.assets if asset not in universe.stablecoins])
-    table = _losses(moving, universe, policy, multiples, rng)
+    table = _losses(moving, universe, policy, multiples, rng, dependence)
     still = [asset for asset in known.assets if asset in universe.stablecoins]
     if still:
         coins = known.of(still).first_draw()  # a peg takes no donor
@@ -126,6 +129,7 @@ def _losses(
     policy: Policy,
     multiples: pd.DataFrame,
     rng: np.random.Generator,
+    dependence: Dependence | None = None,
 ) -> pd.DataFrame:
     past = moving
     if policy.look_back is not None:
@@ -133,7 +137,9 @@ def _losses(
     shares = {horizon: universe.intraday.share(horizon) for horizon in HORIZONS}
     of, method = policy.tail, (policy.method, policy.window)
     estimates: dict[str, Callable[[int], pd.Series]] = {
-        "forecast": lambda bars: market.forecast(moving, of, *method, bars, rng=rng),
+        "forecast": lambda bars: market.forecast(
+            moving, of, *method, bars, rng=rng, dependence=dependence
+        ),
         "long_run": lambda bars: market.long_run(past, of, bars),
         "stressed": lambda bars: market.stressed(past, of, bars),
     }
@@ -217,6 +223,7 @@ def walk(
     multiples: pd.DataFrame,
     rng: np.random.Generator,
     minimum: str = "180D",
+    dependence: Dependence | None = None,
 ) -> pd.DataFrame:
     """`at` at each of `dates`, on what was known at its close; index time, asset and horizon.
 
@@ -230,7 +237,7 @@ def walk(
         known = history.until(time)
         ready = known.log_returns.notna().sum() >= least
         known = known.of([asset for asset in known.trading if ready[asset]])
-        found[time] = at(known, universe, policy, multiples, rng)
+        found[time] = at(known, universe, policy, multiples, rng, dependence)
     if not found:
         raise EstimationError("no date to calibrate at; give one at least")
     return pd.concat(found, names=["time"])

@@ -21,6 +21,9 @@ __all__ = [
     "Intraday",
     "Liquidity",
     "Oracle",
+    "OrderBook",
+    "Pool",
+    "Schedule",
     "Span",
     "Stress",
     "Suspect",
@@ -59,6 +62,34 @@ class Depth(Sourced):
         if list(self.size_usd) != sorted(set(self.size_usd)):
             raise ValueError("size_usd must ascend")
         return self
+
+
+class Pool(Sourced):
+    """A constant-product pool: dollars on either side, and the fee (fraction) of a sale."""
+
+    reserve_usd: Positive
+    fee: Fraction
+
+
+class Schedule(Sourced):
+    """A venue's tiers: the share of value that counts up to each bound (dollars, ascending)."""
+
+    bounds_usd: tuple[Positive, ...]
+    ratios: tuple[Annotated[float, Field(ge=0, le=1)], ...]
+
+    @model_validator(mode="after")
+    def _aligned(self) -> Self:
+        if len(self.bounds_usd) != len(self.ratios):
+            raise ValueError("bounds_usd and ratios differ in length; give one ratio a bound")
+        if list(self.bounds_usd) != sorted(set(self.bounds_usd)):
+            raise ValueError("bounds_usd must ascend")
+        return self
+
+
+class OrderBook(Sourced):
+    """A flat order book: dollars that move the price by its own size."""
+
+    depth_usd: Positive
 
 
 class Oracle(Sourced):

@@ -8,6 +8,7 @@ import pandas as pd
 from xcoll.collateral.addons import Addons
 from xcoll.collateral.history import History
 from xcoll.collateral.universe import Universe
+from xcoll.estimators.tail import Dependence
 
 __all__ = ["Setting"]
 
@@ -26,6 +27,8 @@ class Setting:
         `estimates.multiples`.
     basis : mapping
         `calibration.basis_losses`.
+    dependence : Dependence, optional
+        Correlation path of the assets without a peg, for the method ``dcc_t`` and for the band.
     """
 
     history: History
@@ -33,6 +36,7 @@ class Setting:
     addons: Addons
     multiples: pd.DataFrame
     basis: Mapping[str, float]
+    dependence: Dependence | None = None
 
     def moving(self, time: pd.Timestamp) -> History:
         """What was known at `time` of the assets that traded then and have no peg."""

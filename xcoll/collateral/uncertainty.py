@@ -11,14 +11,20 @@ import pandas as pd
 from xcoll.collateral import calibration, sensitivity
 from xcoll.collateral.calibration import Calibration
 from xcoll.collateral.facts import Span
-from xcoll.collateral.haircuts import band, interval, market
+from xcoll.collateral.haircuts import (
+    CHANGES,
+    band,
+    basis_sensitivity,
+    contract_sensitivity,
+    interval,
+    market,
+)
 from xcoll.collateral.haircuts.pegged import pegged_table
 from xcoll.collateral.liquidity import HORIZONS
 from xcoll.collateral.policy import Policy
 from xcoll.collateral.setting import Setting
-from xcoll.estimators.tail import Dependence
 
-__all__ = ["ends", "models", "tornado"]
+__all__ = ["addons", "ends", "models", "tornado"]
 
 
 def ends(today: Calibration, rng: np.random.Generator, replications: int = 1000) -> pd.DataFrame:
@@ -97,14 +103,14 @@ def _posts(
     return rules[policy.tool]
 
 
-def models(
-    today: Calibration, rng: np.random.Generator, dependence: Dependence | None = None
-) -> pd.DataFrame:
+def models(today: Calibration, rng: np.random.Generator) -> pd.DataFrame:
     """`band.models` of one date's calibration, each asset at the horizon of its close-out.
 
-    `rng` draws where a day has several bars; `dependence` adds ``dcc_t``.
+    `rng` draws where a day has several bars; ``dcc_t`` is among them where the setting has a
+    correlation path.
     """
     setting, policy = today.setting, today.policy
+    dependence = setting.dependence
     parts, horizon = today.at_close_out(today.parts), today.plan.droplevel("time")["horizon"]
     multiples = setting.multiples.map(market.FALLS[policy.falls])
     share = horizon.map(setting.universe.intraday.share)
@@ -116,6 +122,28 @@ def models(
         calibration.pledged(setting.universe), method=policy.method, window=policy.window,
         look_back=policy.look_back, methods=methods, dependence=dependence, rng=rng,
     )  # fmt: skip
+
+
+def addons(today: Calibration, seed: Callable[[], np.random.Generator]) -> pd.DataFrame:
+    """How one date's haircuts move with every contract point and every basis parameter.
+
+    Rows of `haircuts.contract_sensitivity` and `haircuts.basis_sensitivity`: asset, attribute,
+    points, better, worse, off; without a row where no asset has a contract or a basis.  `seed`
+    starts the same generator each time.
+    """
+    setting, parts = today.setting, today.at_close_out(today.parts)
+    assets = {symbol: setting.universe.assets[symbol] for symbol in parts.index}
+    contracts = {symbol: asset.contract for symbol, asset in assets.items()}
+    tables = []
+    if any(contract is not None for contract in contracts.values()):
+        tables.append(contract_sensitivity(parts, contracts, setting.addons, today.now))
+    bases = {symbol: asset.basis for symbol, asset in assets.items()}
+    tables.append(basis_sensitivity(parts, bases, today.policy.tail.confidence, seed))
+    tables = [
+        table.rename_axis(["asset", "attribute"]).reset_index() for table in tables if len(table)
+    ]
+    columns = ["asset", "attribute", "points", *CHANGES]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
 def tornado(today: Calibration, seed: Callable[[], np.random.Generator]) -> pd.DataFrame:

@@ -18,6 +18,9 @@
     suspect       prints that are kept and flagged: first, last, reason
     liquidity     adv_usd, adv_p5_usd, adv_2022_usd (dollars a day, one venue: a floor)
     depth         token, size_usd (upper ends), impact (fractions): price impact of one swap
+    pool          reserve_usd, fee: a constant-product pool
+    schedule      bounds_usd, ratios: the share of value that a venue lets count, tier by tier
+    book          depth_usd: a flat order book; of these four an asset has one at most
     oracle        deviation (fraction), heartbeat (duration), feed
     contract      depth, upgradeable, oracles, deployed, audits; None for a native coin
     basis         half_life_days, sigma_daily, jump_rate, jump_loss, worst, worst_day, redemption
@@ -44,6 +47,9 @@ from xcoll.collateral.facts import (
     Intraday,
     Liquidity,
     Oracle,
+    OrderBook,
+    Pool,
+    Schedule,
     Stress,
     Suspect,
 )
@@ -61,6 +67,9 @@ __all__ = [
     "Intraday",
     "Liquidity",
     "Oracle",
+    "OrderBook",
+    "Pool",
+    "Schedule",
     "Stress",
     "Suspect",
     "Universe",
@@ -69,6 +78,7 @@ __all__ = [
 
 Kind = Literal["native", "token", "stablecoin", "staked", "wrapped", "bridged"]
 DERIVED = ("staked", "wrapped", "bridged")
+MARKETS = ("depth", "pool", "schedule", "book")
 
 
 class Asset(Model):
@@ -88,6 +98,9 @@ class Asset(Model):
     suspect: tuple[Suspect, ...] = ()
     liquidity: Liquidity | None = None
     depth: Depth | None = None
+    pool: Pool | None = None
+    schedule: Schedule | None = None
+    book: OrderBook | None = None
     oracle: Oracle
     contract: Contract | None = None
     basis: Basis | None = None
@@ -110,9 +123,18 @@ class Asset(Model):
             raise ValueError("peg belongs to stablecoins, and to all of them")
         if bool(self.roles) == (self.excluded is not None):
             raise ValueError("give roles, or the reason why it is excluded, not both or neither")
-        if "collateral" in self.roles and self.liquidity is None and self.depth is None:
-            raise ValueError("a collateral needs liquidity or depth")
+        if len(self.markets) > 1:
+            raise ValueError(
+                f"{' and '.join(self.markets)} are given; keep the one that is sold in"
+            )
+        if "collateral" in self.roles and self.liquidity is None and not self.markets:
+            raise ValueError("a collateral needs liquidity, or one of " + ", ".join(MARKETS))
         return self
+
+    @property
+    def markets(self) -> dict[str, Depth | Pool | Schedule | OrderBook]:
+        """The market of its own that is stated, by its field: one, or none."""
+        return {name: getattr(self, name) for name in MARKETS if getattr(self, name) is not None}
 
     @property
     def derived(self) -> bool:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.collateral.liquidity.samples import STRESS, asset
+from tests.collateral.liquidity.samples import FACTS, STRESS, asset
 from xcoll.collateral import liquidity, universe
 from xcoll.errors import ParameterError
 
@@ -94,3 +94,34 @@ def test_markets_of_the_bundled_universe(bundled):
     assert half["wstETH"].impact(5e6) == pytest.approx(0.0072)
     with pytest.raises(ParameterError, match="depth is 0"):
         liquidity.markets(bundled, sigma, day, depth=0.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "fact", "model", "left"),
+    [
+        ("pool", {"reserve_usd": 2e7, "fee": 0.003}, liquidity.ConstantProduct(2e7, 0.003), 0.5),
+        ("book", {"depth_usd": 1e8}, liquidity.Linear(1e8), 0.3),
+        (
+            "schedule",
+            {"bounds_usd": (1e6, 4e6), "ratios": (0.95, 0.5)},
+            liquidity.Tiers((1e6, 4e6), (0.95, 0.5)),
+            None,
+        ),
+    ],
+)
+def test_the_market_that_an_asset_states_is_the_one_sold_in(field, fact, model, left):
+    stated = asset("liquidity", **{field: {**fact, **FACTS}})
+    calm = liquidity.as_of(stated, FACTS["date"])
+    assert calm.quotes == model
+    assert not calm.quotes_assumed
+    stressed = liquidity.stressed_market(stated, 0.05, STRESS)
+    assert stressed == (model if left is None else model.stressed(left))
+
+
+def test_an_asset_has_one_market():
+    with pytest.raises(ValueError, match="pool and book are given; keep the one"):
+        asset(pool={"reserve_usd": 1e7, "fee": 0.0, **FACTS}, book={"depth_usd": 1e7, **FACTS})
+    with pytest.raises(ValueError, match="bounds_usd must ascend"):
+        asset(schedule={"bounds_usd": (2e6, 1e6), "ratios": (0.9, 0.5), **FACTS})
+    with pytest.raises(ValueError, match="greater than 0"):
+        asset(pool={"reserve_usd": 0.0, "fee": 0.0, **FACTS})

@@ -1,7 +1,13 @@
 """The haircut and its waterfall."""
 
 from xcoll.collateral.haircuts.basel import basel_exposure, basel_haircut
-from xcoll.collateral.haircuts.contract import CHANGES, basis_loss, contract_sensitivity
+from xcoll.collateral.haircuts.contract import (
+    BASIS,
+    CHANGES,
+    basis_loss,
+    basis_sensitivity,
+    contract_sensitivity,
+)
 from xcoll.collateral.haircuts.waterfall import (
     ADJUSTMENTS,
     PARTS,
@@ -17,11 +23,13 @@ from xcoll.collateral.haircuts.waterfall import (
 
 __all__ = [
     "ADJUSTMENTS",
+    "BASIS",
     "CHANGES",
     "PARTS",
     "basel_exposure",
     "basel_haircut",
     "basis_loss",
+    "basis_sensitivity",
     "check_parts",
     "contract_sensitivity",
     "haircut",

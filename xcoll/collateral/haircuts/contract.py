@@ -1,7 +1,7 @@
 """What a token runs through: the basis to its underlying, and what each contract point weighs."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,10 @@ from xcoll.collateral.haircuts.waterfall import check_parts, haircut
 from xcoll.errors import ParameterError
 from xcoll.estimators.tail import historical
 
-__all__ = ["CHANGES", "basis_loss", "contract_sensitivity"]
+__all__ = ["BASIS", "CHANGES", "basis_loss", "basis_sensitivity", "contract_sensitivity"]
 
 CHANGES = ("better", "worse", "off")
+BASIS = ("half_life_days", "sigma_daily", "jump_rate", "jump_loss")
 
 
 def basis_loss(
@@ -50,6 +51,54 @@ def basis_loss(
     shocks = basis.sigma_daily * rng.standard_normal(days) - basis.jump_loss * jumps
     gap = lfilter([1.0], [1.0, -decay], shocks)
     return max(historical(-np.expm1(gap), confidence).es, 0.0)
+
+
+def basis_sensitivity(
+    parts: pd.DataFrame,
+    bases: Mapping[str, Basis | None],
+    confidence: float,
+    rng: Callable[[], np.random.Generator],
+) -> pd.DataFrame:
+    """How the haircut moves with each parameter of the basis process.
+
+    Parameters
+    ----------
+    parts : DataFrame
+        By asset, columns `haircuts.PARTS`; the basis part is made anew.
+    bases : mapping
+        Asset → its basis; assets without one are left out.
+    confidence : float
+        Level of the ES.
+    rng : callable
+        Starts the same generator each time, so that only the parameter differs.
+
+    Returns
+    -------
+    DataFrame
+        Index asset and attribute (one of `BASIS`).  points: the basis part; better, worse, off:
+        change of the unrounded haircut (fractions) where the parameter is halved, doubled or
+        nearly nothing.  Empty where no asset has a basis.
+    """
+    kept = 1.0 - haircut(check_parts(parts).assign(basis=0.0))
+    found = {}
+    for asset in parts.index:
+        basis = bases.get(asset)
+        if basis is None:
+            continue
+        base = basis_loss(basis, confidence, rng())
+        rows = {}
+        for field in BASIS:
+            value = getattr(basis, field)
+            ends = {"better": 0.5 * value, "worse": 2.0 * value, "off": 1e-9 * value}
+            rows[field] = {"points": base} | {
+                end: (basis_loss(basis.model_copy(update={field: new}), confidence, rng()) - base)
+                * kept[asset]
+                for end, new in ends.items()
+            }
+        found[asset] = pd.DataFrame.from_dict(rows, orient="index").rename_axis("attribute")
+    if not found:
+        return pd.DataFrame(columns=["points", *CHANGES], dtype=float)
+    return pd.concat(found, names=["asset"])
 
 
 def contract_sensitivity(

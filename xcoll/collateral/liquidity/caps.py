@@ -8,7 +8,7 @@ is the same, and the cap is what is bought.  Limits stand in one frame, asset ×
 as the budgets of `addons`, are further columns of it, and the smallest of a row binds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ __all__ = ["LIMITS", "SIDES", "bearable_impact", "caps", "curves", "limits"]
 
 LIMITS = ("keeper's profit", "largest quote", "clearing time")
 SIDES = ("sell", "buy")
+SIZES = tuple(np.geomspace(5e4, 2e8, 160))  # dollars, for a picture
 HOUR = pd.Timedelta("1h")
 
 
@@ -144,7 +145,9 @@ def caps(limits: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"cap_usd": limits.min(axis=1), "binding": limits.idxmin(axis=1)})
 
 
-def curves(markets: Mapping[str, Impact], sizes_usd: np.ndarray) -> pd.DataFrame:
+def curves(
+    markets: Mapping[str, Impact], sizes_usd: np.ndarray | Sequence[float] = SIZES
+) -> pd.DataFrame:
     """Impact by size: index size_usd, one column an asset; NaN beyond the largest quote."""
     whole = np.nextafter(1.0, 0.0)
     found = {

@@ -5,19 +5,36 @@ stands in, and is marked as assumed.
 """
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from xcoll import checks
 from xcoll.collateral.facts import Stress
-from xcoll.collateral.liquidity.impact import DepthTable, Impact, SquareRoot
+from xcoll.collateral.liquidity.impact import (
+    ConstantProduct,
+    DepthTable,
+    Impact,
+    Linear,
+    SquareRoot,
+    Tiers,
+)
 from xcoll.collateral.universe import Asset, Universe
 from xcoll.errors import ParameterError
 
 __all__ = ["Market", "as_of", "markets", "stressed_market"]
 
+# Field of an asset → the model that it states, and whether a crisis thins it as it does exchanges
+# (a venue's schedule is what the venue publishes, in a crisis too).
+MODELS: dict[str, tuple[Callable[[Any, str], Impact], str | None]] = {
+    "depth": (lambda fact, name: DepthTable(fact.size_usd, fact.impact, name), "dex_depth"),
+    "pool": (lambda fact, name: ConstantProduct(fact.reserve_usd, fact.fee), "dex_depth"),
+    "schedule": (lambda fact, name: Tiers(fact.bounds_usd, fact.ratios), None),
+    "book": (lambda fact, name: Linear(fact.depth_usd), "cex_depth"),
+}
 YEAR_BEFORE = 2022  # the year of `Liquidity.adv_2022_usd`
 
 
@@ -32,16 +49,16 @@ class Market:
     assumed : bool
         Whether the median was not measured in the year of the day; the 5th percentile of 2022 and
         before is always carried over from the facts' own year, in proportion.
-    quotes : DepthTable or None
-        Price impact of one swap, where it was quoted.
+    quotes : Impact or None
+        The market of its own that the asset states (`MODELS`), calm.
     quotes_assumed : bool
-        Whether the quotes are of another date.
+        Whether that is of another date.
     """
 
     adv_usd: float
     adv_p5_usd: float
     assumed: bool
-    quotes: DepthTable | None
+    quotes: Impact | None
     quotes_assumed: bool
 
 
@@ -60,8 +77,10 @@ def as_of(asset: Asset, day: datetime.date) -> Market:
         A `Timestamp` will do.
     """
     day = pd.Timestamp(day).date()
-    quotes = asset.depth and DepthTable(asset.depth.size_usd, asset.depth.impact, asset.symbol)
-    quotes_assumed = asset.depth is not None and (asset.depth.assumed or day != asset.depth.date)
+    quotes, quotes_assumed = None, False
+    for name, fact in asset.markets.items():
+        quotes = MODELS[name][0](fact, asset.symbol)
+        quotes_assumed = fact.assumed or day != fact.date
     if asset.liquidity is None:
         return Market(np.nan, np.nan, True, quotes, quotes_assumed)
     facts = asset.liquidity
@@ -77,8 +96,8 @@ def stressed_market(
 ) -> Impact:
     """What a keeper sells into on a bad day.
 
-    Quotes of a decentralised exchange at the depth left in a crisis, where the asset has them;
-    otherwise the square-root law on the 5th percentile of its daily volume.
+    The market that the asset states (`MODELS`) at the depth left in a crisis; otherwise the
+    square-root law on the 5th percentile of its daily volume.
 
     Parameters
     ----------
@@ -91,12 +110,13 @@ def stressed_market(
     day : date, optional
         Volumes are `as_of` it; by default of the facts' own date.
     """
-    fact = asset.depth or asset.liquidity
+    fact = next(iter(asset.markets.values()), asset.liquidity)
     if fact is None:
         raise ParameterError(f"{asset.symbol} has neither depth nor liquidity; give one of them")
     known = as_of(asset, fact.date if day is None else day)
-    if known.quotes is not None:
-        return known.quotes.stressed(stress.dex_depth)
+    for name in asset.markets:
+        left = MODELS[name][1]
+        return known.quotes if left is None else known.quotes.stressed(getattr(stress, left))
     return SquareRoot(sigma_day, known.adv_p5_usd)
 
 

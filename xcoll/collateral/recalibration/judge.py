@@ -6,8 +6,9 @@ same row.  Paths are compared on the windows that every one of them covers.
 
 A haircut that rests on the expected shortfall at level α is exceeded less often than 1 − α: the
 promise is the share of losses beyond the ES (`promised`).  It is judged one-sided, by the p-value
-of at least as many exceedances, together with the capital that it held above need.  Losses are of
-the price alone: what a whole haircut holds for impact, oracle and basis counts as capital here.
+of at least as many exceedances, together with the capital that it held above need.  A whole haircut
+also holds for impact, oracle and basis: give losses that have these in them, or what it holds for
+them counts as capital.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,12 @@
 """Figures of liquidity and add-ons: impact by size, the limits of a cap, points of a contract."""
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from xcoll.collateral.addons import ATTRIBUTES
 from xcoll.workbook.plots import style
 from xcoll.workbook.tables import money, percent
 
@@ -72,38 +74,58 @@ def impact(curves: pd.DataFrame, caps: pd.DataFrame) -> Figure:
 
 
 def addons(changes: pd.DataFrame) -> Figure:
-    """Change of the haircut with each contract point, one panel an attribute, one row an asset.
+    """Change of the haircut with each add-on: contract points above, basis parameters below.
 
-    `changes` has the columns asset, attribute, better, worse and off, fractions of the haircut.
+    `changes` has the columns asset, attribute, points, better, worse and off, fractions of the
+    haircut; one panel an attribute, one row an asset, each row of panels on its own scale.
     """
-    off = changes.groupby("asset", sort=False)["off"].sum().sort_values(ascending=False)
-    attributes = list(dict.fromkeys(changes["attribute"]))
-    figure, axes = style.figure(
-        1, len(attributes), height=1.5 + 0.3 * len(off), share=True,
-        title=f"Contract points are {-100 * off.max():.1f} ({off.index[0]}) to "
-        f"{-100 * off.min():.1f} points ({off.index[-1]}) of the haircut;"
-        f" one step worse adds up to {100 * changes['worse'].max():.1f}",
+    points = changes["attribute"].isin(ATTRIBUTES)
+    kinds = [rows for rows in (changes[points], changes[~points]) if len(rows)]
+    worst = changes.loc[changes["worse"].idxmax()]
+    moved = f"{100 * worst['worse']:.1f} points to the haircut of {worst['asset']}"
+    height = 1.6 + sum(0.7 + 0.24 * rows["asset"].nunique() for rows in kinds)
+    figure, axes = plt.subplots(
+        len(kinds), max(rows["attribute"].nunique() for rows in kinds),
+        figsize=(9.0, height), sharex="row", sharey="row", squeeze=False,
     )  # fmt: skip
-    place = pd.Series(range(len(off)), off.index)
-    for ax, attribute in zip(axes, attributes, strict=True):
-        own = changes[changes["attribute"] == attribute].set_index("asset")
-        rows = place[own.index]
-        ax.barh(rows, own["worse"], color=style.ACCENT, height=0.6, label="one step worse")
-        ax.barh(
-            rows, own["better"], color=style.OKABE_ITO["blue"], height=0.6, label="one step better"
-        )
-        ax.scatter(own["off"], rows, marker="D", color="black", s=14, zorder=3, label="not counted")
-        ax.axvline(0.0, color="#4D4D4D", linewidth=0.8)
-        ax.set_title(attribute, fontsize=9)
-        ax.grid(visible=False, axis="y")
-    axes[0].set_yticks(place, off.index)
-    axes[0].set_ylabel("asset")
-    axes[0].xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{100 * x:+.1f}"))
-    axes[len(axes) // 2].set_xlabel("change of the haircut, percentage points of the price")
-    handles, labels = axes[0].get_legend_handles_labels()
+    figure.suptitle(
+        f"The add-on that weighs most is “{_words(worst['attribute'])}”: a step worse adds {moved}",
+        x=0.01, ha="left",
+    )  # fmt: skip
+    for row, panels in zip(kinds, axes, strict=True):
+        _changes(row, panels)
+    handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=3)
-    style.remark(figure, "contract points assumed; unrounded haircut")
+    style.remark(figure, "contract points and basis parameters assumed; unrounded haircut")
     return figure
+
+
+def _changes(rows: pd.DataFrame, panels: np.ndarray) -> None:
+    assets = list(dict.fromkeys(rows["asset"]))
+    attributes = list(dict.fromkeys(rows["attribute"]))
+    place = pd.Series(range(len(assets)), assets)
+    for ax, attribute in zip(panels, attributes, strict=False):
+        own = rows[rows["attribute"] == attribute].set_index("asset")
+        at, blue = place[own.index], style.OKABE_ITO["blue"]
+        ax.barh(
+            at, own["worse"], color=style.ACCENT, height=0.6, label="one step worse, or doubled"
+        )
+        ax.barh(at, own["better"], color=blue, height=0.6, label="one step better, or halved")
+        ax.scatter(own["off"], at, marker="D", color="black", s=14, zorder=3, label="not counted")
+        ax.axvline(0.0, color="#4D4D4D", linewidth=0.8)
+        ax.set_title(_words(attribute), fontsize=9)
+        ax.grid(visible=False, axis="y")
+    for ax in panels[len(attributes) :]:
+        ax.set_axis_off()
+    panels[0].set_yticks(place, assets)
+    panels[0].set_ylabel("asset")
+    panels[0].xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{100 * x:+.1f}"))
+    middle = panels[len(attributes) // 2]
+    middle.set_xlabel("change of the haircut, percentage points of the price")
+
+
+def _words(attribute: str) -> str:
+    return attribute.replace("_days", "").replace("_daily", " of a day").replace("_", " ")
 
 
 def _dollars(value: float) -> str:
