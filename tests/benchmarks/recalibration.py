@@ -8,10 +8,11 @@ import yaml
 from arch import arch_model
 
 from tests.benchmarks.measure import Case, Peer
-from xcoll.collateral import addons, calibration, estimates, universe
+from xcoll.collateral import addons, calibration, universe
+from xcoll.collateral.calibration import estimates
+from xcoll.collateral.calibration.policy import Policy
+from xcoll.collateral.calibration.setting import Setting
 from xcoll.collateral.history import History
-from xcoll.collateral.policy import Policy
-from xcoll.collateral.setting import Setting
 from xcoll.estimators.volatility import forecasts
 from xcoll.market.returns import log_returns
 

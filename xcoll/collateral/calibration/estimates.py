@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from xcoll import checks
+from xcoll.collateral.calibration.policy import Policy
 from xcoll.collateral.haircuts import market
 from xcoll.collateral.haircuts.market import figures, losses
 from xcoll.collateral.haircuts.pegged import pegged
 from xcoll.collateral.history import History
 from xcoll.collateral.liquidity import HORIZONS
-from xcoll.collateral.policy import Policy
 from xcoll.collateral.recalibration.tools import Targets
 from xcoll.collateral.universe import Universe
 from xcoll.errors import EstimationError, ParameterError

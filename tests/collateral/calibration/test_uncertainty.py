@@ -7,14 +7,15 @@ import pandas as pd
 import pytest
 
 from tests.collateral.world import ADDONS, MULTIPLES, UNIVERSE, history, load
-from xcoll.collateral import beside, calibration, caps, haircuts, liquidity, uncertainty, venues
+from xcoll.collateral import calibration, haircuts, liquidity, venues
 from xcoll.collateral.addons import ATTRIBUTES
+from xcoll.collateral.calibration import beside, caps, uncertainty
+from xcoll.collateral.calibration.policy import Policy
+from xcoll.collateral.calibration.setting import Setting
 from xcoll.collateral.explanation import STEPS
 from xcoll.collateral.haircuts import market
 from xcoll.collateral.haircuts.market import Tail
 from xcoll.collateral.history import History
-from xcoll.collateral.policy import Policy
-from xcoll.collateral.setting import Setting
 from xcoll.errors import ParameterError
 from xcoll.estimators import correlation, tail
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from xcoll import checks
-from xcoll.collateral import sensitivity
-from xcoll.collateral.policy import Policy
+from xcoll.collateral.calibration import sensitivity
+from xcoll.collateral.calibration.policy import Policy
 from xcoll.errors import EstimationError, ParameterError
 
 

@@ -8,8 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from xcoll.collateral import calibration, sensitivity
-from xcoll.collateral.calibration import Calibration
+from xcoll.collateral.calibration import sensitivity
+from xcoll.collateral.calibration.dated import Calibration, calibrate
+from xcoll.collateral.calibration.plan import pledged
+from xcoll.collateral.calibration.policy import Policy
+from xcoll.collateral.calibration.setting import Setting
 from xcoll.collateral.facts import Span
 from xcoll.collateral.haircuts import (
     CHANGES,
@@ -21,8 +24,6 @@ from xcoll.collateral.haircuts import (
 )
 from xcoll.collateral.haircuts.pegged import pegged_table
 from xcoll.collateral.liquidity import HORIZONS
-from xcoll.collateral.policy import Policy
-from xcoll.collateral.setting import Setting
 
 __all__ = ["addons", "ends", "models", "tornado"]
 
@@ -48,7 +49,7 @@ def ends(today: Calibration, rng: np.random.Generator, replications: int = 1000)
     """
     setting, policy = today.setting, today.policy
     universe = setting.universe
-    parts, followed = today.parts.droplevel("time"), calibration.pledged(universe)
+    parts, followed = today.parts.droplevel("time"), pledged(universe)
     drawn = interval.resampled(
         setting.moving(today.now), policy.tail, policy.method, policy.window, policy.look_back,
         rng=rng, replications=replications,
@@ -119,7 +120,7 @@ def models(today: Calibration, rng: np.random.Generator) -> pd.DataFrame:
     methods = band.METHODS if dependence is None else (*band.METHODS, "dcc_t")
     return band.models(
         setting.moving(today.now), parts, policy.tail, factors,
-        calibration.pledged(setting.universe), method=policy.method, window=policy.window,
+        pledged(setting.universe), method=policy.method, window=policy.window,
         look_back=policy.look_back, methods=methods, dependence=dependence, rng=rng,
     )  # fmt: skip
 
@@ -154,7 +155,7 @@ def tornado(today: Calibration, seed: Callable[[], np.random.Generator]) -> pd.D
     """
 
     def posted(changed: Policy) -> pd.Series:
-        study = calibration.calibrate(today.setting, changed, [today.now], seed())
+        study = calibrate(today.setting, changed, [today.now], seed())
         return study.at_close_out(study.haircuts["posted"])
 
     return sensitivity.tornado(posted, today.policy, sensitivity.standard(today.policy))

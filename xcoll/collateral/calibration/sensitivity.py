@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from xcoll.collateral.policy import Policy
+from xcoll.collateral.calibration.policy import Policy
 from xcoll.errors import EstimationError, ParameterError
 
 __all__ = ["median", "standard", "tornado"]

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from tests.collateral.world import MULTIPLES, UNIVERSE, history
-from xcoll.collateral import estimates
+from xcoll.collateral.calibration import estimates
+from xcoll.collateral.calibration.policy import Policy
 from xcoll.collateral.haircuts import market
 from xcoll.collateral.haircuts.market import Tail
 from xcoll.collateral.history import History
-from xcoll.collateral.policy import Policy
 from xcoll.errors import DataError, EstimationError, ParameterError
 from xcoll.estimators import tail
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from xcoll.collateral import liquidity
-from xcoll.collateral.calibration import Calibration, pledged
+from xcoll.collateral.calibration.dated import Calibration
+from xcoll.collateral.calibration.plan import pledged
 
 __all__ = ["borrow", "markets", "supply"]
 

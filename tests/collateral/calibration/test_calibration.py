@@ -9,9 +9,9 @@ import pytest
 
 from tests.collateral.world import ADDONS, MULTIPLES, UNIVERSE, history
 from xcoll.collateral import calibration, haircuts, liquidity, recalibration, thresholds
+from xcoll.collateral.calibration.policy import Policy
+from xcoll.collateral.calibration.setting import Setting
 from xcoll.collateral.haircuts.market import Tail
-from xcoll.collateral.policy import Policy
-from xcoll.collateral.setting import Setting
 from xcoll.errors import ParameterError
 
 POLICY = Policy(tail=Tail(0.95), window="200D")

@@ -1,52 +1,26 @@
-"""From what is known of each asset to one consistent set of parameters, at one date or at many.
+"""From estimates and facts to one consistent set of parameters, at one date or at many.
 
-    close_outs   how long and how costly it is to close a position
-    other_parts  the parts of the haircut besides the market
-    calibrate    both together with the market's losses: parts, haircuts, what the rule posts
-    parameters   haircut, threshold, LTV and bonus with their intervals
-
-A derived token has no prices: it borrows the market loss of its underlying and adds its basis, from
-the day on which it was deployed.
+calibrate    the parts and haircuts of each date, and what the anti-procyclical tool posts
+parameters   haircut, threshold, LTV and bonus with their intervals
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
 
-from xcoll import checks
-from xcoll.collateral import estimates, haircuts, liquidity, recalibration, thresholds
-from xcoll.collateral.addons import Addons
+from xcoll.collateral import haircuts, liquidity, recalibration, thresholds
+from xcoll.collateral.calibration import estimates
+from xcoll.collateral.calibration.plan import close_outs, deployed, other_parts, pledged
+from xcoll.collateral.calibration.policy import Policy
+from xcoll.collateral.calibration.setting import Setting
 from xcoll.collateral.haircuts.market import Tail
-from xcoll.collateral.policy import Policy
-from xcoll.collateral.setting import Setting
-from xcoll.collateral.universe import Universe
 from xcoll.errors import ParameterError
 
-__all__ = [
-    "Calibration",
-    "basis_losses",
-    "bonuses",
-    "calibrate",
-    "close_outs",
-    "other_parts",
-    "parameters",
-    "pledged",
-    "ranked",
-]
+__all__ = ["Calibration", "bonuses", "calibrate", "parameters", "ranked"]
 
-HOUR = pd.Timedelta("1h")
 MARKETS = ("forecast", "long_run", "stressed")
-
-
-def pledged(universe: Universe) -> pd.Series:
-    """Every symbol that may be pledged, and the symbol whose prices it follows."""
-    symbols = universe.collateral + [
-        symbol for symbol in universe.derived if "collateral" in universe.assets[symbol].roles
-    ]
-    followed = {symbol: universe.assets[symbol].underlying or symbol for symbol in symbols}
-    return pd.Series(followed, name="followed").rename_axis("asset")
 
 
 def ranked(ranking: pd.DataFrame, of: Tail, bars: int, method: str = "ranking") -> str:
@@ -66,89 +40,6 @@ def ranked(ranking: pd.DataFrame, of: Tail, bars: int, method: str = "ranking") 
             f"no method was ranked for {wanted}; name a method, or rank that case in 04 first"
         )
     return ranking.loc[case, "method"].iloc[0]
-
-
-def basis_losses(
-    universe: Universe, confidence: float, rng: np.random.Generator
-) -> dict[str, float]:
-    """`haircuts.basis_loss` of every derived token."""
-    return {
-        symbol: haircuts.basis_loss(universe.assets[symbol].basis, confidence, rng)
-        for symbol in universe.derived
-    }
-
-
-def close_outs(
-    universe: Universe, bad_day: pd.Series, policy: Policy, day: pd.Timestamp
-) -> pd.DataFrame:
-    """Close-out of a position in each asset as of a day: its time, part by part, and its impact.
-
-    Parameters
-    ----------
-    universe : Universe
-        Volumes, depth, oracles and chains.
-    bad_day : Series
-        Volatility of a bad day, by symbol that is pledged.
-    policy : Policy
-        Position, participation, wait for a price, depth, and the horizon where it is given.
-    day : Timestamp
-        As of when; what was deployed later is left out.
-
-    Returns
-    -------
-    DataFrame
-        By asset: position_usd (cut to what clears in a day), oracle, queue, finality, redemption
-        (of a derived token; a keeper sells it as it is), total (hours), horizon (the one that
-        covers the total), impact (fraction, on a bad day's depth), assumed (volume or quotes are
-        of another date).
-    """
-    longest = checks.duration("oracle wait", policy.oracle_wait)
-    rows = {}
-    for symbol, volatility in bad_day.items():
-        asset = universe.assets[symbol]
-        traded = liquidity.as_of(universe.assets[asset.underlying or symbol], day)
-        quoted = liquidity.as_of(asset, day)
-        plan = liquidity.close_out(
-            policy.position_usd,
-            traded.adv_usd,
-            policy.participation,
-            oracle=min(pd.Timedelta(asset.oracle.heartbeat), longest),
-            finality=pd.Timedelta(universe.chains[asset.chain].finality),
-            redemption=pd.Timedelta(asset.basis.redemption if asset.basis else 0),
-        )
-        market = liquidity.stressed_market(asset, volatility, universe.stress, day)
-        rows[symbol] = plan.row | {
-            "horizon": policy.horizon or plan.horizon,
-            "impact": market.stressed(policy.depth).impact(plan.position_usd),
-            "assumed": traded.assumed or quoted.quotes_assumed,
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("asset")
-
-
-def other_parts(
-    universe: Universe,
-    addons: Addons,
-    impact: pd.Series,
-    basis: Mapping[str, float],
-    day: pd.Timestamp,
-) -> pd.DataFrame:
-    """Parts of the haircut by asset as of a day, `haircuts.PARTS`, with a market part of 0.
-
-    `basis` is the loss of each derived token's gap, by symbol; `impact` says which assets.
-    """
-    assets = universe.assets
-    return pd.DataFrame(
-        {
-            symbol: {
-                "market": 0.0,
-                "liquidity": loss,
-                "oracle": assets[symbol].oracle.deviation,
-                "basis": basis.get(symbol, 0.0),
-                "contract": addons.total(assets[symbol].contract, day, symbol),
-            }
-            for symbol, loss in impact.items()
-        }
-    ).T.rename_axis("asset")
 
 
 @dataclass(frozen=True)
@@ -264,7 +155,7 @@ def calibrate(
         there = [
             symbol
             for symbol, source in followed.items()
-            if (source, liquidity.HORIZONS[0]) in known.index and _deployed(universe, symbol, time)
+            if (source, liquidity.HORIZONS[0]) in known.index and deployed(universe, symbol, time)
         ]
         if not there:
             raise ParameterError(
@@ -306,11 +197,6 @@ def calibrate(
         table[["scaled", "modelled"]],
         pd.concat(weeks, names=["time"]).rename("week"),
     )
-
-
-def _deployed(universe: Universe, symbol: str, time: pd.Timestamp) -> bool:
-    contract = universe.assets[symbol].contract
-    return contract is None or pd.Timestamp(contract.deployed) <= time
 
 
 def bonuses(impact: pd.Series, policy: Policy) -> pd.Series:

@@ -3,8 +3,9 @@
 import pandas as pd
 
 from xcoll.collateral import explanation
-from xcoll.collateral.calibration import Calibration, pledged
-from xcoll.collateral.caps import markets
+from xcoll.collateral.calibration.caps import markets
+from xcoll.collateral.calibration.dated import Calibration
+from xcoll.collateral.calibration.plan import pledged
 from xcoll.collateral.haircuts import market
 from xcoll.collateral.liquidity import HORIZONS
 from xcoll.collateral.venues import Venues
