@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xcoll.collateral.facts import Span
-from xcoll.collateral.governance import Governance
 from xcoll.collateral.haircuts import PARTS, interval, market
 from xcoll.collateral.haircuts.interval import Resampled
 from xcoll.collateral.haircuts.market import Tail
@@ -131,7 +130,6 @@ def test_an_asset_that_stopped_has_a_long_run_and_no_forecast():
 
 PAIRS = pd.MultiIndex.from_product([["A", "wA", "S"], ["4h", "24h"]], names=["asset", "horizon"])
 FOLLOWED = pd.Series({"A": "A", "wA": "A", "S": "S"})
-FINE = Governance(tick=1e-9)  # as good as unrounded
 
 
 def other(**parts):
@@ -155,31 +153,22 @@ def test_the_ends_by_hand():
     parts = other(liquidity=0.02, oracle=0.005)
     parts.loc["wA", "basis"] = 0.01
     kept = 0.98 * 0.995
-    found = interval.intervals(estimates(), parts, drawn, FOLLOWED, FINE)
+    found = interval.intervals(estimates(), parts, drawn, FOLLOWED)
     assert found.index.tolist() == [(a, h) for a in ("A", "wA") for h in ("4h", "24h")]
     # the long run, 0.2, is above every forecast: 0.15 at most
     expected = 1 - 0.8 * kept
-    np.testing.assert_allclose(found.loc[("A", "24h")], expected, atol=2e-9)
-    np.testing.assert_allclose(found.loc[("wA", "24h")], 1 - 0.8 * kept * 0.99, atol=2e-9)
-    np.testing.assert_allclose(found.loc[("A", "4h")], 1 - 0.9 * kept, atol=2e-9)
-    raw = interval.intervals(estimates(), parts, drawn, FOLLOWED, FINE, post=lambda m, *_: m)
+    np.testing.assert_allclose(found.loc[("A", "24h")], expected, rtol=1e-12)
+    np.testing.assert_allclose(found.loc[("wA", "24h")], 1 - 0.8 * kept * 0.99, rtol=1e-12)
+    np.testing.assert_allclose(found.loc[("A", "4h")], 1 - 0.9 * kept, rtol=1e-12)
+    raw = interval.intervals(estimates(), parts, drawn, FOLLOWED, post=lambda m, *_: m)
     np.testing.assert_allclose(
-        raw.loc[("A", "24h"), ["low", "high"]], [1 - 0.945 * kept, 1 - 0.855 * kept], atol=2e-9
+        raw.loc[("A", "24h"), ["low", "high"]], [1 - 0.945 * kept, 1 - 0.855 * kept], rtol=1e-12
     )
     # where the two cross, each replication has the larger of its own two
-    both = interval.intervals(estimates(forecast=0.2), parts, drawn, FOLLOWED, FINE)
+    both = interval.intervals(estimates(forecast=0.2), parts, drawn, FOLLOWED)
     np.testing.assert_allclose(
-        both.loc[("A", "24h"), ["low", "high"]], [1 - 0.8 * kept, 1 - 0.71 * kept], atol=2e-9
+        both.loc[("A", "24h"), ["low", "high"]], [1 - 0.8 * kept, 1 - 0.71 * kept], rtol=1e-12
     )
-
-
-def test_the_ends_are_rounded_up_to_the_tick():
-    drawn = spread(np.linspace(0.5, 1.5, 101), np.ones(101))
-    found = interval.intervals(
-        estimates(), other(), drawn, FOLLOWED, Governance(tick=0.01, step=0.01),
-        post=lambda m, *_: m,
-    )  # fmt: skip
-    assert found.loc[("A", "24h"), ["low", "high"]].tolist() == [0.06, 0.15]  # 0.055 and 0.145
 
 
 def test_a_tool_sees_the_three_haircuts_of_every_replication():
@@ -190,16 +179,16 @@ def test_a_tool_sees_the_three_haircuts_of_every_replication():
         assert (stressed["A", "24h"] == stressed["A", "24h"][0]).all()
         return raw + 0.25 * (stressed - raw).clip(lower=0.0)
 
-    found = interval.intervals(estimates(), other(), drawn, FOLLOWED, FINE, post=weighted)
+    found = interval.intervals(estimates(), other(), drawn, FOLLOWED, post=weighted)
     expected = [0.055 + 0.25 * (0.3 - 0.055), 0.145 + 0.25 * (0.3 - 0.145)]
-    np.testing.assert_allclose(found.loc[("A", "24h"), ["low", "high"]], expected, atol=2e-9)
+    np.testing.assert_allclose(found.loc[("A", "24h"), ["low", "high"]], expected, rtol=1e-12)
 
 
 def test_the_scaling_is_a_second_layer():
     drawn = spread(np.ones(40_000), np.ones(40_000))
     scaling = {"4h": [Span(mean=0.45, low=0.36, high=0.54)]}
     found = interval.intervals(
-        estimates(), other(), drawn, FOLLOWED, FINE, scaling=scaling, rng=np.random.default_rng(0)
+        estimates(), other(), drawn, FOLLOWED, scaling=scaling, rng=np.random.default_rng(0)
     )
     at = found.loc[("A", "4h")]
     assert at["sampling_low"] == at["sampling_high"] == pytest.approx(0.1)
@@ -216,7 +205,7 @@ def test_the_scaling_is_a_second_layer():
 )  # fmt: skip
 def test_ends_are_haircuts_and_wider_coverage_is_wider(relative, forecast, basis, coverage):
     drawn = spread(relative, np.ones(len(relative)))
-    arguments = estimates(forecast=forecast), other(basis=basis), drawn, FOLLOWED, FINE
+    arguments = estimates(forecast=forecast), other(basis=basis), drawn, FOLLOWED
     narrow, wide = (
         interval.intervals(*arguments, coverage=c) for c in (coverage, (1 + coverage) / 2)
     )
@@ -229,15 +218,15 @@ def test_ends_are_haircuts_and_wider_coverage_is_wider(relative, forecast, basis
 
 def test_replications_without_a_figure_are_left_out():
     drawn = spread([1.0, np.nan, 1.0], [1.0, 1.0, 1.0])
-    found = interval.intervals(estimates(), other(), drawn, FOLLOWED, FINE, post=lambda m, *_: m)
+    found = interval.intervals(estimates(), other(), drawn, FOLLOWED, post=lambda m, *_: m)
     assert found.loc[("A", "24h"), "low"] == pytest.approx(0.1)
     nothing = spread([np.nan] * 3, [1.0] * 3)
-    assert interval.intervals(estimates(), other(), nothing, FOLLOWED, FINE).isna().all(axis=None)
+    assert interval.intervals(estimates(), other(), nothing, FOLLOWED).isna().all(axis=None)
 
 
 def test_stablecoins_have_the_interval_of_their_hazard():
     rows = {"asset": "S", "horizon": ["4h", "24h"], "market_low": 0.01, "market_high": [0.02, 0.04]}
-    found = interval.pegged_intervals(other(oracle=0.0025), pd.DataFrame(rows), FINE)
+    found = interval.pegged_intervals(other(oracle=0.0025), pd.DataFrame(rows))
     assert found.index.tolist() == [("S", "4h"), ("S", "24h")]
     assert found.loc[("S", "24h"), "high"] == pytest.approx(1 - 0.96 * 0.9975)
     assert found.loc[("S", "4h"), "sampling_low"] == pytest.approx(1 - 0.99 * 0.9975)
@@ -250,16 +239,10 @@ def test_bad_input():
         resampled(history(), Tail(), method="best")
     drawn = spread([1.0], [1.0])
     with pytest.raises(ParameterError, match="give rng"):
-        interval.intervals(
-            estimates(),
-            other(),
-            drawn,
-            FOLLOWED,
-            FINE,
-            scaling={"4h": [Span(mean=1, low=1, high=1)]},
-        )
+        scaling = {"4h": [Span(mean=1, low=1, high=1)]}
+        interval.intervals(estimates(), other(), drawn, FOLLOWED, scaling=scaling)
     with pytest.raises(ParameterError, match="basis part of"):
-        interval.intervals(estimates(), other(basis=1.5), drawn, FOLLOWED, FINE)
+        interval.intervals(estimates(), other(basis=1.5), drawn, FOLLOWED)
 
 
 def simulated(alpha, beta, nu, paths=120, bars=1460, seed=5):

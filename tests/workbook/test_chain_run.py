@@ -246,7 +246,9 @@ def test_a_read_only_report_folder(project, tmp_path, capsys):
 
 def spawn(project, *arguments: str, limit: int | None = None) -> subprocess.Popen:
     """`xcoll run` in a process of its own; `limit` bytes is the largest file that it can write."""
-    code = "import sys; from xcoll.workbook.cli import main; sys.exit(main())"
+    # A shell's background job ignores an interrupt, and so would all that it starts.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heard}; import sys; from xcoll.workbook.cli import main; sys.exit(main())"
     if limit is not None:
         bound = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
         code = f"import resource; {bound}; {code}"

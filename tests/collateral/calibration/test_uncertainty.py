@@ -61,9 +61,8 @@ def chosen(today, ends):
 
 def test_every_haircut_has_an_interval_around_what_is_posted(today, ends):
     assert ends.index.equals(today.parts.index)
-    posted = POLICY.governance.up(today.haircuts["posted"])
-    assert (ends["low"] <= posted).all()
-    assert (ends["high"] >= posted).all()
+    posted = today.haircuts["posted"]
+    assert ((ends["low"] <= posted) & (posted <= ends["high"])).all()
     moving = ~ends.index.get_level_values("asset").isin(UNIVERSE.stablecoins)
     width = (ends["high"] - ends["low"])[moving]
     assert (width > 0.0).all()
@@ -86,8 +85,17 @@ def test_the_interval_is_of_what_was_known_on_its_date(study):
 def test_the_interval_follows_the_tool(tool):
     today = calibrated(replace(POLICY, tool=tool), dates=(419,))
     ends = uncertainty.ends(today, rng(), 100)
-    posted = POLICY.governance.up(today.haircuts["posted"])
+    posted = today.haircuts["posted"]
     assert ((ends["low"] <= posted) & (posted <= ends["high"])).all()
+
+
+@pytest.mark.parametrize("tick", [1e-6, 0.005, 0.1])
+def test_every_parameter_lies_inside_its_interval_whatever_the_tick(today, ends, tick):
+    coarse = replace(today, policy=replace(POLICY, tick=tick))
+    result = calibration.parameters(coarse, ends)
+    for name in ("haircut", "threshold", "threshold_venue", "ltv"):
+        assert (result[f"{name}_low"] <= result[name]).all()
+        assert (result[name] <= result[f"{name}_high"]).all()
 
 
 def test_the_used_model_is_the_raw_haircut(today):

@@ -56,7 +56,7 @@ def ends(today: Calibration, rng: np.random.Generator, replications: int = 1000)
     )  # fmt: skip
     posts = today.haircuts.droplevel("time")
     found = interval.intervals(
-        today.estimates.droplevel("time"), parts, drawn, followed, policy.governance,
+        today.estimates.droplevel("time"), parts, drawn, followed,
         scaling=_scaling(setting), post=_posts(policy, posts), rng=rng,
     )  # fmt: skip
     found = found[["low", "high", "sampling_low", "sampling_high"]]
@@ -66,10 +66,10 @@ def ends(today: Calibration, rng: np.random.Generator, replications: int = 1000)
             setting.history.until(today.now).of(still), universe, policy.tail, HORIZONS
         )
         known = losses[~losses["suspects"]]
-        pegs = interval.pegged_intervals(parts, known, policy.governance)
+        pegs = interval.pegged_intervals(parts, known)
         found = pd.concat([found, pegs[found.columns]])
     found = found.reindex(parts.index).set_axis(today.parts.index)
-    posted = policy.governance.up(today.haircuts["posted"])
+    posted = today.haircuts["posted"]
     return found.assign(
         low=np.minimum(found["low"], posted), high=np.maximum(found["high"], posted)
     )

@@ -22,7 +22,6 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.collateral.facts import Span
-from xcoll.collateral.governance import Governance
 from xcoll.collateral.haircuts import market
 from xcoll.collateral.haircuts.waterfall import check_parts
 from xcoll.collateral.history import History
@@ -163,14 +162,13 @@ def intervals(
     parts: pd.DataFrame,
     drawn: Resampled,
     followed: pd.Series,
-    governance: Governance,
     *,
     post: Callable[[pd.DataFrame, pd.DataFrame, pd.DataFrame], pd.DataFrame] = _floor,
     scaling: Mapping[str, Sequence[Span]] | None = None,
     rng: np.random.Generator | None = None,
     coverage: float = 0.90,
 ) -> pd.DataFrame:
-    """Interval of every posted haircut, rounded up to the tick as the haircut is.
+    """Interval of every posted haircut, unrounded: what follows from an end is rounded once.
 
     Parameters
     ----------
@@ -182,8 +180,6 @@ def intervals(
         What the first two losses are multiplied by; the third stays.
     followed : Series
         By asset of `parts`: the asset whose losses it has, itself or its underlying.
-    governance : Governance
-        Gives the tick.
     post : callable
         Haircuts raw, long_run and stressed, each replication × (asset, horizon) → those posted, row
         by row; the larger of the first two where not given.
@@ -222,17 +218,15 @@ def intervals(
         posted = post(*(frame.set_axis(kept.index, axis=1) for frame in made))
         ends += _ends(posted.to_numpy(), coverage).tolist()
     columns = ["sampling_low", "sampling_high", "low", "high"]
-    return governance.up(pd.DataFrame(dict(zip(columns, ends, strict=True)), kept.index))
+    return pd.DataFrame(dict(zip(columns, ends, strict=True)), kept.index)
 
 
-def pegged_intervals(
-    parts: pd.DataFrame, table: pd.DataFrame, governance: Governance
-) -> pd.DataFrame:
+def pegged_intervals(parts: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """The same for stablecoins, whose interval is that of the hazard of a break.
 
     Parameters
     ----------
-    parts, governance
+    parts : DataFrame
         As for `intervals`.
     table : DataFrame
         Rows of `pegged_table`, one for each asset and horizon: without the suspect prints or with.
@@ -240,8 +234,9 @@ def pegged_intervals(
     rows = table.set_index(["asset", "horizon"])
     kept = _kept(parts[parts.index.isin(rows.index)])
     ends = {end: _haircut(rows.loc[kept.index, f"market_{end}"], kept) for end in ("low", "high")}
-    found = {f"{layer}{end}": value for layer in ("sampling_", "") for end, value in ends.items()}
-    return governance.up(pd.DataFrame(found))
+    return pd.DataFrame(
+        {f"{layer}{end}": value for layer in ("sampling_", "") for end, value in ends.items()}
+    )
 
 
 def _kept(parts: pd.DataFrame) -> pd.Series:
