@@ -238,8 +238,8 @@ def test_bad_input():
     with pytest.raises(ParameterError, match="method is 'best'"):
         resampled(history(), Tail(), method="best")
     drawn = spread([1.0], [1.0])
+    scaling = {"4h": [Span(mean=1, low=1, high=1)]}
     with pytest.raises(ParameterError, match="give rng"):
-        scaling = {"4h": [Span(mean=1, low=1, high=1)]}
         interval.intervals(estimates(), other(), drawn, FOLLOWED, scaling=scaling)
     with pytest.raises(ParameterError, match="basis part of"):
         interval.intervals(estimates(), other(basis=1.5), drawn, FOLLOWED)
