@@ -9,7 +9,7 @@ from xcoll.collateral.recalibration.guard import (
     in_force,
     ramped,
 )
-from xcoll.collateral.recalibration.judge import ES_SHARE, coverage, judged, promised
+from xcoll.collateral.recalibration.judge import ES_SHARE, HELD, coverage, judged, promised
 from xcoll.collateral.recalibration.measures import (
     fall_back,
     largest_rise,
@@ -43,6 +43,7 @@ __all__ = [
     "EMIR",
     "ES_SHARE",
     "EVENTS",
+    "HELD",
     "RULES",
     "SIGNS",
     "TOOLS",

@@ -25,11 +25,17 @@ from xcoll.estimators.evaluation.inputs import share
 from xcoll.market.prices import bar_length
 from xcoll.market.returns import bars_in
 
-__all__ = ["ES_SHARE", "coverage", "judged", "promised"]
+__all__ = ["ES_SHARE", "HELD", "coverage", "judged", "promised"]
 
 # Losses beyond the ES, of those beyond the VaR at the same level: 0.38 for a normal at 99 %, 0.3 to
 # 0.4 for fat tails.
 ES_SHARE = 0.4
+
+# Columns of `judged` on the capital that a path held and how it moved; the others: did it cover?
+HELD = (
+    "capital_efficiency", "multiple", "above_need",
+    "peak_to_trough", "largest_rise", "longest_stay", "fall_back",
+)  # fmt: skip
 
 ALL = "all"  # in the place of an asset: pooled
 LEAST_BARS = 30
@@ -114,7 +120,7 @@ def judged(
         above_need : mean of H − min(multiple·H, 1), in fractions of the price; negative where the
             haircut was too low.
         peak_to_trough, largest_rise, longest_stay, fall_back : `measures`, over `span`; the row of
-            all assets has the median asset's.
+            all assets has the median asset's.  `HELD` names these seven.
         rate_h, p_h : of every further window of h bars.
 
     Raises

@@ -9,7 +9,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from xcoll.collateral.haircuts.market import Tail
-from xcoll.collateral.recalibration.judge import coverage, judged, promised
+from xcoll.collateral.recalibration.judge import HELD, coverage, judged, promised
 from xcoll.errors import DataError, ParameterError
 from xcoll.estimators import evaluation
 
@@ -154,7 +154,9 @@ def test_longer_windows_stand_beside_and_movement_is_that_of_the_median_asset():
     path.iloc[60:90, 1] = 0.30
     path.iloc[60:, 2] = 0.45
     table = judged({"p": path}, losses, Tail(0.9, "var"))
-    assert list(table)[-2:] == ["rate_3", "p_3"]
+    judged_by = [column for column in table if column not in HELD]
+    assert judged_by == [*coverage({"p": path}, losses[1], Tail(0.9, "var")), "rate_3", "p_3"]
+    assert set(HELD) < set(table)
     whole = one(table, "p")
     apart = one(coverage({"p": path}, losses[3], Tail(0.9, "var"), 3), "p")
     assert (whole["rate_3"], whole["p_3"]) == (apart["rate"], apart["p"])
