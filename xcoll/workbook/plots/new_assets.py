@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -27,7 +28,8 @@ def judged(tried: pd.DataFrame) -> Figure:
     """What each way said over the figure of the whole past, and what it did not cover, by age.
 
     `tried` is the frame of `new_assets.trial`; left the median with the 10th and 90th percentile
-    of the cases, right the losses of the next 90 days beyond the figure, per thousand.
+    of the cases, right the losses of the next 90 days beyond the figure, per thousand.  Below, the
+    median over each asset's dates of what its own bars and what the procedure said.
     """
     known = tried.dropna(subset=["naive", "whole"])
     ages = sorted(known["age"].unique())
@@ -38,10 +40,14 @@ def judged(tried: pd.DataFrame) -> Figure:
         f"{percent(reached['naive'], 0)} of cases,\nthe procedure in "
         f"{percent(reached['procedure'], 0)}"
     )
-    figure, (left, right) = style.figure(1, 2, height=3.6, title=title)
+    ratios = known[[*LOOK]].div(known["whole"], axis=0)
+    medians = ratios.groupby([known["asset"], known["age"]]).median().unstack("age")
+    least = medians["procedure"].min(axis=1).sort_values(kind="stable")
+    if least.iloc[0] < 1.0:
+        title += f", least for {least.index[0]}: {least.iloc[0]:.2f} times it"
+    figure, (left, right, *below) = style.figure(2, 2, height=4.6 + 0.26 * len(least), title=title)
     for shift, (way, (hue, mark)) in zip((-0.22, 0.0, 0.22), LOOK.items(), strict=True):
-        ratio = known[way] / known["whole"]
-        ends = ratio.groupby(known["age"]).quantile([0.1, 0.5, 0.9]).unstack()
+        ends = ratios[way].groupby(known["age"]).quantile([0.1, 0.5, 0.9]).unstack()
         y = np.arange(len(ages)) + shift
         left.hlines(y, ends[0.1], ends[0.9], color=hue, linewidth=1.6)
         left.scatter(ends[0.5], y, color=hue, marker=mark, s=26, zorder=3)
@@ -68,5 +74,25 @@ def judged(tried: pd.DataFrame) -> Figure:
     right.set_yticklabels([])
     left.set_ylabel("age")
     right.legend(loc="lower right")
+    for ax, way in zip(below, ("naive", "procedure"), strict=True):
+        _shade(ax, medians.loc[least.index, way])
+        ax.set_title(f"{SAID[way]}, over the whole past", fontsize=9)
+    below[1].set_yticklabels([])
+    below[0].set_ylabel("asset")
     style.remark(figure, MODELLED)
     return figure
+
+
+def _shade(ax: Axes, table: pd.DataFrame) -> None:
+    ratio = table.to_numpy()
+    shade = np.log2(ratio)
+    ax.imshow(shade, cmap=style.DIVERGING.reversed(), vmin=-2.0, vmax=2.0, aspect="auto")
+    for row, column in np.argwhere(np.isfinite(shade)):
+        hue = "white" if abs(shade[row, column]) > 1.3 else "black"
+        said = f"{ratio[row, column]:.2f} ×"
+        ax.text(column, row, said, ha="center", va="center", fontsize=8, color=hue)
+    ax.set_yticks(range(len(table)), table.index)
+    ax.set_xticks(range(table.shape[1]), [f"{age:g} days" for age in table])
+    ax.set_xlabel("age")
+    ax.tick_params(length=0)
+    ax.grid(visible=False)
