@@ -102,6 +102,18 @@ def test_horizons_are_measured_where_bars_allow_and_scaled_below():
     assert hourly.loc["A"].tolist() == [1.0, 4.0, 24.0]
 
 
+def test_a_method_is_silent_of_an_asset_that_is_shorter_than_its_shortest_window():
+    known = history(bars=400)
+    young = known.log_returns.copy()
+    young.iloc[:-190, 1] = np.nan
+    short = History(young, known.lows, volatility.ewma(young))
+    assert tail.METHODS["evt"].least == 200
+    found = market.forecast(short, Tail(0.95), "evt", "300D")
+    assert np.isfinite(found["A"])
+    assert np.isnan(found["B"])
+    assert market.forecast(short, Tail(0.95), "t", "300D").notna().all()
+
+
 def test_figures_take_each_column_over_its_own_losses():
     losses = np.array([[0.1, np.nan], [0.3, 0.2], [0.2, np.nan], [np.nan, 0.4]])
     assert market.figures(losses, Tail(0.5)).tolist() == pytest.approx([0.8 / 3, 0.4])

@@ -1,17 +1,21 @@
 """What prices say at a date: by hand, in order, and blind to what comes later."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.collateral.world import MULTIPLES, UNIVERSE, history
+from tests.collateral.world import ADDONS, MULTIPLES, UNIVERSE, history
+from xcoll.collateral import calibration
 from xcoll.collateral.calibration import estimates
 from xcoll.collateral.calibration.policy import Policy
+from xcoll.collateral.calibration.setting import Setting
 from xcoll.collateral.haircuts import market
 from xcoll.collateral.haircuts.market import Tail
 from xcoll.collateral.history import History
 from xcoll.errors import DataError, EstimationError, ParameterError
-from xcoll.estimators import tail
+from xcoll.estimators import correlation, tail
 
 POLICY = Policy(tail=Tail(0.95), window="200D")
 
@@ -174,6 +178,75 @@ def test_what_cannot_be_estimated_is_named(known):
         estimates.excursion_quantile(blind, POLICY, rng())
     with pytest.raises(DataError, match="no asset has a return"):
         estimates.walk(known, [pd.Timestamp("2019-01-01")], UNIVERSE, POLICY, MULTIPLES, rng())
+
+
+def joining(known, **starts):
+    """A copula whose correlation is known from the bar on at which each asset starts."""
+    moving = [a for a in known.assets if a not in UNIVERSE.stablecoins]
+    path = pd.DataFrame(0.5, known.log_returns.index, correlation.pairs(moving))
+    for asset, start in starts.items():
+        path.loc[path.index[:start], [pair for pair in path if asset in pair.split("~")]] = np.nan
+    return tail.Dependence(path, known.log_returns.corr(), nu=6.0)
+
+
+def test_an_asset_joins_with_the_first_forecast_of_the_method():
+    known = history(bars=420, assets=["BTC", "ETH", "LINK", "USDC"])
+    dates = known.log_returns.index[[300, 350, 419]]
+    copula = replace(POLICY, method="dcc_t")
+
+    def walked(**starts):
+        return estimates.walk(
+            known, dates, UNIVERSE, copula, MULTIPLES, rng(), dependence=joining(known, **starts)
+        )
+
+    whole, later = walked(), walked(LINK=340)
+    assert (dates[0], "LINK", "24h") in whole.index
+    there = later.index.get_level_values("asset") == "LINK"
+    assert set(later.index.get_level_values("time")[there]) == set(dates[1:])
+    assert later["forecast"].notna().all()
+    never = walked(LINK=420)
+    there = never.index.get_level_values("asset") == "LINK"
+    assert never["forecast"][there].isna().all()
+    assert len(never) == len(whole)
+    setting = Setting(known, UNIVERSE, ADDONS, MULTIPLES, {}, joining(known, LINK=420))
+    with pytest.raises(EstimationError, match=r"dcc_t has a forecast of LINK on none"):
+        calibration.calibrate(setting, copula, dates, rng())
+
+
+def test_a_forecast_that_goes_missing_is_an_error():
+    known = history(bars=420, assets=["BTC", "ETH", "LINK", "USDC"])
+    path = joining(known)
+    path.correlation.iloc[350, :] = np.nan
+    dates = known.log_returns.index[[300, 350, 419]]
+    with pytest.raises(EstimationError, match=r"dcc_t has no forecast of BTC over 1h on .* before"):
+        estimates.walk(
+            known, dates, UNIVERSE, replace(POLICY, method="dcc_t"), MULTIPLES, rng(),
+            dependence=path,
+        )  # fmt: skip
+
+
+def test_alone_a_copula_is_its_margin():
+    known = history(bars=420, assets=["BTC", "ETH"])
+    dates = known.log_returns.index[[300, 419]]
+    copula = replace(POLICY, method="dcc_t")
+    found, fhs = (
+        estimates.market_targets(known, dates, UNIVERSE, policy, MULTIPLES, rng())
+        for policy in (copula, POLICY)
+    )
+    pd.testing.assert_frame_equal(found.raw, fhs.raw)
+    # and of many draws the margin of the copula is that of fhs
+    drawn = [
+        market.forecast(
+            known, POLICY.tail, "dcc_t", POLICY.window, 1, dependence=joining(known),
+            rng=np.random.default_rng(seed),
+        )
+        for seed in range(40)
+    ]  # fmt: skip
+    drawn = pd.DataFrame(drawn)
+    error = drawn.std() / np.sqrt(len(drawn))
+    exact = market.forecast(known, POLICY.tail, "fhs", POLICY.window, 1)
+    assert ((drawn.mean() - exact).abs() < 4.0 * error).all()
+    assert (error < 0.01 * exact).all()
 
 
 def test_market_targets_are_the_losses_of_the_walk():

@@ -16,7 +16,7 @@ from xcoll.collateral.calibration.plan import close_outs, deployed, other_parts,
 from xcoll.collateral.calibration.policy import Policy
 from xcoll.collateral.calibration.setting import Setting
 from xcoll.collateral.haircuts.market import Tail
-from xcoll.errors import ParameterError
+from xcoll.errors import EstimationError, ParameterError
 
 __all__ = ["Calibration", "bonuses", "calibrate", "parameters", "ranked"]
 
@@ -143,6 +143,8 @@ def calibrate(
     ------
     ParameterError
         No asset that is known on a date may be pledged.
+    EstimationError
+        As of `estimates.walk`; or the method never forecasts an asset that may be pledged.
     """
     universe, addons, basis = setting.universe, setting.addons, setting.basis
     walked = estimates.walk(
@@ -150,6 +152,12 @@ def calibrate(
         dependence=setting.dependence,
     )  # fmt: skip
     followed, plans, parts, weeks = pledged(universe), {}, {}, {}
+    unknown = walked.index.get_level_values("asset")[walked["forecast"].isna()]
+    if missing := sorted({*followed} & {*unknown}):
+        raise EstimationError(
+            f"{policy.method} has a forecast of {', '.join(missing)} on none of the dates; name "
+            "another method, or take the role of collateral from it"
+        )
     for time, table in walked.groupby(level="time"):
         known = table.droplevel("time")
         there = [

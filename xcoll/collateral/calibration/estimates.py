@@ -227,9 +227,15 @@ def walk(
 ) -> pd.DataFrame:
     """`at` at each of `dates`, on what was known at its close; index time, asset and horizon.
 
-    An asset joins when it has `minimum` behind it; before that the short-history procedure is the
-    one to ask.  The share of a day, the multiple after a fall and the facts of the universe are of
-    today throughout: they are structure, measured once.
+    An asset joins when it has `minimum` behind it and the method a first forecast of it; before
+    that the short-history procedure is the one to ask.  Of an asset that the method never forecasts
+    the forecast is NaN throughout.  The share of a day, the multiple after a fall and the facts of
+    the universe are of today throughout: they are structure, measured once.
+
+    Raises
+    ------
+    EstimationError
+        No date, or no forecast of an asset after its first.
     """
     least = bars_in(minimum, history.bar)
     found = {}
@@ -240,7 +246,20 @@ def walk(
         found[time] = at(known, universe, policy, multiples, rng, dependence)
     if not found:
         raise EstimationError("no date to calibrate at; give one at least")
-    return pd.concat(found, names=["time"])
+    return _joined(pd.concat(found, names=["time"]), policy.method)
+
+
+def _joined(table: pd.DataFrame, method: str) -> pd.DataFrame:
+    pairs = table["forecast"].notna().groupby(level=["asset", "horizon"])
+    joined, never = pairs.cummax(), ~pairs.transform("any")
+    holes = table.index[joined & table["forecast"].isna()]
+    if len(holes):
+        time, asset, horizon = holes[0]
+        raise EstimationError(
+            f"{method} has no forecast of {asset} over {horizon} on {time}, but one before; name "
+            "another method"
+        )
+    return table[joined | never]
 
 
 def market_targets(
@@ -256,8 +275,8 @@ def market_targets(
     """The market part alone as a path of haircuts, of assets without a peg, at one horizon.
 
     For what the other parts do not remember and for assets without facts of a market; a third of
-    the work of `walk`, from which it differs in nothing else.  `rng` draws where the horizon has
-    several bars.
+    the work of `walk`, from which it differs in nothing else, and in that assets are taken one at a
+    time (`Policy.alone`).  `rng` draws where the horizon has several bars.
     """
     least = bars_in(minimum, history.bar)
     moving = history.of([a for a in history.assets if a not in universe.stablecoins])
@@ -266,7 +285,7 @@ def market_targets(
         known = moving.until(time)
         ready = known.log_returns.notna().sum() >= least
         known = known.of([asset for asset in known.trading if ready[asset]])
-        losses = _losses(known, universe, policy, multiples, rng).xs(horizon, level="horizon")
+        losses = _losses(known, universe, policy.alone, multiples, rng).xs(horizon, level="horizon")
         found[time] = losses.rename(columns={"forecast": "raw"})
     if not found:
         raise EstimationError("no date to calibrate at; give one at least")

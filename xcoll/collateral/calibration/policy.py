@@ -1,7 +1,7 @@
 """The choices of a calibration, in one place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xcoll import checks
@@ -96,6 +96,11 @@ class Policy:
                 for name, value in document.items()
             }
         )
+
+    @property
+    def alone(self) -> "Policy":
+        """The same for one asset at a time: of a copula only the margin is left, that of fhs."""
+        return replace(self, method="fhs") if self.method == "dcc_t" else self
 
     @property
     def governance(self) -> Governance:

@@ -154,7 +154,8 @@ def forecast(
     Returns
     -------
     Series
-        By asset; NaN for one that does not trade at the last bar, or whose method found no fit.
+        By asset; NaN for one that does not trade at the last bar, has fewer bars than the method's
+        shortest window, or for which the method found no fit.
 
     Raises
     ------
@@ -171,7 +172,7 @@ def forecast(
             "no asset has two bars with a forecast volatility; lengthen the history"
         )
     found = pd.Series(np.nan, history.assets, name="forecast").rename_axis("asset")
-    for length in known[known >= 2].unique():
+    for length in known[known >= tail.METHODS[method].least].unique():
         group = known.index[known == length].tolist()
         if method == "fhs" and ahead == 1:
             found[group] = _filtered(history, of, length, group)

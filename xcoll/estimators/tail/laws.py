@@ -27,13 +27,14 @@ from xcoll._jit import own
 from xcoll.errors import ParameterError
 from xcoll.estimators.tail import _kernels
 
-__all__ = ["EXCESSES", "FINE", "LAWS", "MOVED", "NONE", "NOTES", "SHARE", "Law", "inside"]
+__all__ = ["EXCESSES", "FINE", "LAWS", "LEAST", "MOVED", "NONE", "NOTES", "SHARE", "Law", "inside"]
 
 FINE, MOVED, NONE = 0, 1, 2
 NOTES = np.array(["", "moved into the domain", "no fit"])
 
 SHARE = 0.10  # of a window that lies over the threshold of `evt` (McNeil and Frey 2000)
 EXCESSES = 20  # fewest excesses that two parameters are fitted to
+LEAST = round(EXCESSES / SHARE)  # bars of the shortest window of `evt`
 
 # Gauss-Legendre on (0, 1); 64 points give the integrals below to 1e-10 (tested against quad).
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
@@ -233,7 +234,7 @@ def _evt_fit(scores: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
     if count < EXCESSES:
         raise ParameterError(
             f"evt fits {SHARE:.0%} of a window, {EXCESSES} losses at least, and {window} bars give "
-            f"{count}; take a window of {int(EXCESSES / SHARE)} bars or the method t or fhs"
+            f"{count}; take a window of {LEAST} bars or the method t or fhs"
         )
     worst = np.full((len(scores), count + 1), np.nan)
     _kernels.rolling_worst(own(scores), window, worst)

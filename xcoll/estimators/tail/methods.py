@@ -30,7 +30,7 @@ from xcoll._jit import own
 from xcoll.errors import ParameterError
 from xcoll.estimators.tail import _kernels, shortfall
 from xcoll.estimators.tail.copula import Draws
-from xcoll.estimators.tail.laws import LAWS, NONE, Law
+from xcoll.estimators.tail.laws import LAWS, LEAST, NONE, Law
 from xcoll.estimators.tail.simulation import drawn_losses
 from xcoll.estimators.tail.task import Figures, Task
 
@@ -52,12 +52,14 @@ class Method:
     simulates : whether it draws at random over several bars.
     univariate : whether it knows one series only, the portfolio's own among them.
     beyond : window, level → losses that lie beyond it.
+    least : bars of the shortest window that it takes.
     """
 
     run: Callable[[Task], Figures]
     simulates: bool = True
     univariate: bool = False
     beyond: Callable[[int, float], float] = shortfall.beyond
+    least: int = 2
 
 
 def age_weights(window: int) -> np.ndarray:
@@ -280,7 +282,7 @@ METHODS = {
     "age_weighted": Method(_age_weighted, simulates=False, beyond=aged_beyond),
     "cornish_fisher": Method(_law(LAWS["cornish_fisher"]), univariate=True),
     "dcc_t": Method(_dcc_t),
-    "evt": Method(_law(LAWS["evt"]), univariate=True),
+    "evt": Method(_law(LAWS["evt"]), univariate=True, least=LEAST),
     "fhs": Method(_filtered("volatility")),
     "historical": Method(_historical, simulates=False),
     "normal": Method(_law(LAWS["normal"]), univariate=True),
