@@ -137,14 +137,14 @@ def test_delisting():
         ("none", "loss", DAYS[20], 0.5),
         ("none", "in force", pd.NaT, np.nan),
         ("floor", "loss", DAYS[20], 0.5),
-        ("floor", "in force", DAYS[35], 1e-4),
+        ("floor", "in force", DAYS[34], 1e-4),
     ]
     signs = pd.DataFrame(rows, columns=["tool", "what", "said", "price_left"])
     figure = plots.delisting("LUNA", price, {"none": target}, signs, 0.5, "2022-05-08")
     named(figure)
     assert figure.get_suptitle() == (
         "The first sign that LUNA must go came on 10 May 2022, with 50 % of its price of 8 May "
-        "left;\na haircut in force passed the limit on 25 May 2022, with 0.01 % left"
+        "left;\na haircut in force passed the limit on 24 May 2022, with 0.01 % left"
     )
     top, bottom = figure.axes
     assert top.get_yscale() == "log"
@@ -156,3 +156,7 @@ def test_delisting():
     assert never.get_suptitle().endswith("no haircut in force ever passed the limit")
     silent = plots.delisting("LUNA", price, {"none": target}, signs[2:3], 0.5, "2022-05-08")
     assert silent.get_suptitle() == "No rule said that LUNA must go"
+    assert len(silent.axes[0].get_lines()[0].get_ydata()) == len(price)
+    late = signs[:1].assign(said=DAYS[4])
+    cut = plots.delisting("LUNA", price, {"none": target}, late, 0.5, "2022-05-08")
+    assert len(cut.axes[0].get_lines()[0].get_ydata()) == 4 + 14 + 1

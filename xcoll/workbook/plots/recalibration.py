@@ -208,13 +208,15 @@ def delisting(
     Parameters
     ----------
     asset : its name.
-    price : closes over the days to draw, dollars.
+    price : closes from `since` on, dollars; drawn until two weeks after the first sign, if any.
     targets : tool → haircut asked for.
     signs : of `recalibration.signs`: tool, what, said, price_left.
     limit : haircut beyond which it is no collateral.
     since : date that prices are set against.
     """
     said = signs.dropna(subset="said")
+    if len(said):
+        price = price.loc[: said["said"].min() + pd.Timedelta("14D")]
     figure, (top, bottom) = style.figure(
         2, height=5.2, title=_gone(asset, said, pd.Timestamp(since))
     )
