@@ -71,6 +71,14 @@ def test_signs_count_from_the_reference_day_on():
     assert found.loc[("none", "loss"), "said"] == pd.Timestamp("2022-05-11")
 
 
+def test_an_asset_that_recovers_fell_no_further():
+    up = CLOSES.assign(LUNA=[80.0, 64.0, 64.0, 32.0, 40.0, 50.0, 60.0, 70.0])
+    found = rows(closes=up, losses=1.0 - up.shift(-1) / up)
+    assert found.loc[("none", "loss"), "said"] == pd.Timestamp("2022-05-09")
+    assert found.loc[("none", "loss"), "fell_after"] == 0.0
+    assert found.loc[("floor", "loss"), "price_left"] == 0.4
+
+
 def test_a_calibration_of_another_day_is_seen_on_the_next_bar():
     weekly = pd.DataFrame(
         {"LUNA": [0.3, 0.8]}, pd.DatetimeIndex(["2022-05-01", "2022-05-08 12:00"])

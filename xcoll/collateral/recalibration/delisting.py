@@ -71,9 +71,9 @@ def signs(
     -------
     DataFrame
         asset, tool, what (one of `SIGNS`), said (NaT: never), price_left (close then over the
-        close of `since`), fell_after (further fall to the lowest close), lost_after (share of a
-        loan of ``1 − H`` in force then that is lost when it is closed at the worst print of the
-        next bar); NaN where nothing was said or nothing came after.
+        close of `since`), fell_after (further fall to the lowest close, 0 where it only rose),
+        lost_after (share of a loan of ``1 − H`` in force then that is lost when it is closed at the
+        worst print of the next bar); NaN where nothing was said or nothing came after.
 
     Raises
     ------
@@ -113,7 +113,9 @@ def signs(
                 back = 1.0 if lent == 0.0 else (1.0 - loss[said]) / lent
                 row |= {
                     "price_left": close[said] / close[reference],
-                    "fell_after": 1.0 - close[close.index > said].min() / close[said],
+                    "fell_after": np.maximum(
+                        1.0 - close[close.index > said].min() / close[said], 0.0
+                    ),
                     "lost_after": np.maximum(1.0 - back, 0.0),
                 }
             rows.append(row)
