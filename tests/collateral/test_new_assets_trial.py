@@ -145,8 +145,10 @@ def test_dates_leave_a_year_at_the_end_and_a_past_at_the_start():
     assert found[0] == index[456]
     assert (np.diff(found) == np.timedelta64(91, "D")).all()
     assert found[-1] < index[len(index) - 365]
-    with pytest.raises(DataError, match="no date to try at; lengthen it"):
-        trial.dates(KNOWN.until(index[700]), "91D")
+    assert trial.dates(KNOWN.until(index[700]), "91D").empty
+    assert trial.dates(KNOWN.until(index[200]), "91D").empty
+    with pytest.raises(DataError, match="on any of the dates; give later dates"):
+        trial.cases(KNOWN, ["ETH"], [])
 
 
 def test_assets_are_played_among_the_others_or_not_at_all(tried):

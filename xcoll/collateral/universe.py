@@ -123,18 +123,17 @@ class Asset(Model):
             raise ValueError("peg belongs to stablecoins, and to all of them")
         if bool(self.roles) == (self.excluded is not None):
             raise ValueError("give roles, or the reason why it is excluded, not both or neither")
-        if len(self.markets) > 1:
-            raise ValueError(
-                f"{' and '.join(self.markets)} are given; keep the one that is sold in"
-            )
-        if "collateral" in self.roles and self.liquidity is None and not self.markets:
+        given = [name for name in MARKETS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are given; keep the one that is sold in")
+        if "collateral" in self.roles and self.liquidity is None and not given:
             raise ValueError("a collateral needs liquidity, or one of " + ", ".join(MARKETS))
         return self
 
     @property
-    def markets(self) -> dict[str, Depth | Pool | Schedule | OrderBook]:
-        """The market of its own that is stated, by its field: one, or none."""
-        return {name: getattr(self, name) for name in MARKETS if getattr(self, name) is not None}
+    def market(self) -> Depth | Pool | Schedule | OrderBook | None:
+        """The market of its own that is stated, if any."""
+        return self.depth or self.pool or self.schedule or self.book
 
     @property
     def derived(self) -> bool:

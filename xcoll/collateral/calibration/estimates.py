@@ -237,16 +237,28 @@ def walk(
     EstimationError
         No date, or no forecast of an asset after its first.
     """
-    least = bars_in(minimum, history.bar)
-    found = {}
+
+    def estimate(known: History) -> pd.DataFrame:
+        return at(known, universe, policy, multiples, rng, dependence)
+
+    return _joined(_each(history, dates, minimum, estimate), policy.method)
+
+
+def _each(
+    history: History,
+    dates: Iterable[pd.Timestamp],
+    minimum: str,
+    estimate: Callable[[History], pd.DataFrame],
+) -> pd.DataFrame:
+    # Of what was known at each date, the assets that trade and have the minimum behind them.
+    least, found = bars_in(minimum, history.bar), {}
     for time in dates:
         known = history.until(time)
         ready = known.log_returns.notna().sum() >= least
-        known = known.of([asset for asset in known.trading if ready[asset]])
-        found[time] = at(known, universe, policy, multiples, rng, dependence)
+        found[time] = estimate(known.of([asset for asset in known.trading if ready[asset]]))
     if not found:
         raise EstimationError("no date to calibrate at; give one at least")
-    return _joined(pd.concat(found, names=["time"]), policy.method)
+    return pd.concat(found, names=["time"])
 
 
 def _joined(table: pd.DataFrame, method: str) -> pd.DataFrame:
@@ -278,15 +290,10 @@ def market_targets(
     the work of `walk`, from which it differs in nothing else, and in that assets are taken one at a
     time (`Policy.alone`).  `rng` draws where the horizon has several bars.
     """
-    least = bars_in(minimum, history.bar)
     moving = history.of([a for a in history.assets if a not in universe.stablecoins])
-    found = {}
-    for time in dates:
-        known = moving.until(time)
-        ready = known.log_returns.notna().sum() >= least
-        known = known.of([asset for asset in known.trading if ready[asset]])
-        losses = _losses(known, universe, policy.alone, multiples, rng).xs(horizon, level="horizon")
-        found[time] = losses.rename(columns={"forecast": "raw"})
-    if not found:
-        raise EstimationError("no date to calibrate at; give one at least")
-    return Targets.of(pd.concat(found, names=["time"]).reset_index())
+
+    def estimate(known: History) -> pd.DataFrame:
+        losses = _losses(known, universe, policy.alone, multiples, rng)
+        return losses.xs(horizon, level="horizon").rename(columns={"forecast": "raw"})
+
+    return Targets.of(_each(moving, dates, minimum, estimate).reset_index())

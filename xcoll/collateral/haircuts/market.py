@@ -19,7 +19,6 @@ from xcoll import checks
 from xcoll.collateral.history import History
 from xcoll.errors import EstimationError
 from xcoll.estimators import tail
-from xcoll.estimators.correlation import pairs
 from xcoll.estimators.tail.losses import LOSSES
 from xcoll.estimators.tail.shortfall import depth, measure, worst
 from xcoll.market.returns import bars_in
@@ -213,21 +212,13 @@ def _walked(
     moved = {"volatility": history.volatility, "low": low}
     frames = {name: frame.loc[rows, group] for name, frame in moved.items()}
     if dependence is not None:
-        path = dependence.correlation.reindex(rows)
-        lacking = {pair: np.nan for pair in pairs(group) if not {pair, _turned(pair)} & set(path)}
-        kept = vars(dependence) | {"correlation": path.assign(**lacking)}
-        frames["dependence"] = tail.Dependence(**kept)
+        frames["dependence"] = dependence.of(rows, group)
     made = tail.walk_forward(
         history.log_returns.loc[rows, group], window, of.confidence, bars, method, of.loss,
         rng=rng, **frames,
     )  # fmt: skip
     last = made[made["time"] == rows[-1]].set_index("asset")[of.measure]
     return last.reindex(group).to_numpy()
-
-
-def _turned(pair: str) -> str:
-    one, _, two = pair.partition("~")
-    return f"{two}~{one}"
 
 
 def at_horizons(

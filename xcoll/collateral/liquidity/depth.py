@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from xcoll import checks
-from xcoll.collateral.facts import Stress
+from xcoll.collateral.facts import Depth, OrderBook, Pool, Schedule, Stress
 from xcoll.collateral.liquidity.impact import (
     ConstantProduct,
     DepthTable,
@@ -27,13 +27,19 @@ from xcoll.errors import ParameterError
 
 __all__ = ["Market", "as_of", "markets", "stressed_market"]
 
-# Field of an asset → the model that it states, and whether a crisis thins it as it does exchanges
-# (a venue's schedule is what the venue publishes, in a crisis too).
-MODELS: dict[str, tuple[Callable[[Any, str], Impact], str | None]] = {
-    "depth": (lambda fact, name: DepthTable(fact.size_usd, fact.impact, name), "dex_depth"),
-    "pool": (lambda fact, name: ConstantProduct(fact.reserve_usd, fact.fee), "dex_depth"),
-    "schedule": (lambda fact, name: Tiers(fact.bounds_usd, fact.ratios), None),
-    "book": (lambda fact, name: Linear(fact.depth_usd), "cex_depth"),
+# A market that an asset states → its model, and the depth that a crisis leaves of it (a venue's
+# schedule is what the venue publishes, in a crisis too).
+MODELS: dict[type, tuple[Callable[[Any, str], Impact], Callable[[Stress], float]]] = {
+    Depth: (
+        lambda fact, name: DepthTable(fact.size_usd, fact.impact, name),
+        lambda stress: stress.dex_depth,
+    ),
+    Pool: (
+        lambda fact, name: ConstantProduct(fact.reserve_usd, fact.fee),
+        lambda stress: stress.dex_depth,
+    ),
+    Schedule: (lambda fact, name: Tiers(fact.bounds_usd, fact.ratios), lambda stress: 1.0),
+    OrderBook: (lambda fact, name: Linear(fact.depth_usd), lambda stress: stress.cex_depth),
 }
 YEAR_BEFORE = 2022  # the year of `Liquidity.adv_2022_usd`
 
@@ -71,16 +77,16 @@ def as_of(asset: Asset, day: datetime.date) -> Market:
     Parameters
     ----------
     asset : Asset
-        With `liquidity`, `depth`, both or neither.  A derived token has quotes of its own and the
-        volume of its underlying, which is asked for there.
+        With `liquidity`, a `market` of its own, both or neither.  A derived token has the volume of
+        its underlying, which is asked for there.
     day : date
         A `Timestamp` will do.
     """
     day = pd.Timestamp(day).date()
-    quotes, quotes_assumed = None, False
-    for name, fact in asset.markets.items():
-        quotes = MODELS[name][0](fact, asset.symbol)
-        quotes_assumed = fact.assumed or day != fact.date
+    stated, quotes, quotes_assumed = asset.market, None, False
+    if stated is not None:
+        quotes = MODELS[type(stated)][0](stated, asset.symbol)
+        quotes_assumed = stated.assumed or day != stated.date
     if asset.liquidity is None:
         return Market(np.nan, np.nan, True, quotes, quotes_assumed)
     facts = asset.liquidity
@@ -102,7 +108,7 @@ def stressed_market(
     Parameters
     ----------
     asset : Asset
-        With `depth` or `liquidity`.
+        With a `market` of its own or `liquidity`.
     sigma_day : float
         Volatility of a bad day, a fraction.
     stress : Stress
@@ -110,13 +116,12 @@ def stressed_market(
     day : date, optional
         Volumes are `as_of` it; by default of the facts' own date.
     """
-    fact = next(iter(asset.markets.values()), asset.liquidity)
+    fact = asset.market or asset.liquidity
     if fact is None:
         raise ParameterError(f"{asset.symbol} has neither depth nor liquidity; give one of them")
     known = as_of(asset, fact.date if day is None else day)
-    for name in asset.markets:
-        left = MODELS[name][1]
-        return known.quotes if left is None else known.quotes.stressed(getattr(stress, left))
+    if known.quotes is not None:
+        return known.quotes.stressed(MODELS[type(fact)][1](stress))
     return SquareRoot(sigma_day, known.adv_p5_usd)
 
 

@@ -39,16 +39,11 @@ KINDS = {
 def dates(history: History, every: str, first: str = FIRST) -> pd.DatetimeIndex:
     """Dates to try at: from `first` after the start on, `every` so often, a year before the end.
 
-    Raises
-    ------
-    DataError
-        The history is too short for one.
+    None where the history is too short.
     """
     index, step = history.log_returns.index, bars_in(every, history.bar)
     start, end = bars_in(first, history.bar), len(index) - bars_in(LATER, history.bar)
-    if start >= end:
-        raise DataError(f"a history of {len(index)} bars has no date to try at; lengthen it")
-    return index[start:end:step]
+    return index[start : max(start, end) : step]
 
 
 def cases(
@@ -177,11 +172,9 @@ def played(
     young = [asset for asset in assets if asset not in FACTORS]
     like = {asset: [other for other in young if other != asset] for asset in assets}
     enough = [asset for asset in assets if len(like[asset]) >= FEW]
-    if not enough or len(history.log_returns) <= bars_in(FIRST, history.bar) + bars_in(
-        LATER, history.bar
-    ):
-        return pd.DataFrame(columns=list(KINDS)).astype(KINDS)
     on = dates(history, every)
+    if not enough or on.empty:
+        return pd.DataFrame(columns=list(KINDS)).astype(KINDS)
     return trial(history, cases(history, enough, on, ages), like, of)
 
 

@@ -9,7 +9,9 @@ both the return and the low of the asset's bar of that rank.  The correlation is
 wicks that assets share beyond it are lost, and `fhs`, which keeps whole days, holds more of them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -41,6 +43,15 @@ class Dependence:
     b: float = 0.0
     nu: float = np.inf
 
+    def of(self, times: pd.Index, assets: Sequence[str]) -> "Dependence":
+        """The same of these times and assets; NaN where it knows no correlation of a pair."""
+        known = {}
+        for one, two in combinations(assets, 2):
+            pair = self._pair(one, two)
+            known[f"{one}~{two}"] = np.nan if pair is None else self.correlation[pair]
+        path = pd.DataFrame(known, self.correlation.index, dtype=float)
+        return replace(self, correlation=path.reindex(times))
+
     def on(self, log_returns: pd.DataFrame) -> "Path":
         """The same as arrays on the times and assets of `log_returns`, checked.
 
@@ -55,8 +66,13 @@ class Dependence:
         matrices = np.ones((len(log_returns), len(assets), len(assets)))
         for one, name in enumerate(assets):
             for two in range(one):
-                pair = self._pair(name, assets[two]).to_numpy(float)
-                matrices[:, one, two] = matrices[:, two, one] = pair
+                pair = self._pair(name, assets[two])
+                if pair is None:
+                    raise DataError(
+                        f"correlation lacks the pair {name}~{assets[two]}; fit it with both assets"
+                    )
+                path = self.correlation[pair].to_numpy(float)
+                matrices[:, one, two] = matrices[:, two, one] = path
         if (np.abs(matrices) > 1.0 + 1e-9).any():
             raise DataError("correlation holds a value outside [-1, 1]; give correlations")
         for asset in assets:
@@ -70,11 +86,9 @@ class Dependence:
         target = self.target.loc[assets, assets].to_numpy(float)
         return Path(log_returns.index, matrices, target, a, b, float(self.nu))
 
-    def _pair(self, one: str, two: str) -> pd.Series:
-        for name in (f"{one}~{two}", f"{two}~{one}"):
-            if name in self.correlation:
-                return self.correlation[name]
-        raise DataError(f"correlation lacks the pair {one}~{two}; fit it with both assets")
+    def _pair(self, one: str, two: str) -> str | None:
+        names = (f"{one}~{two}", f"{two}~{one}")
+        return next((name for name in names if name in self.correlation), None)
 
 
 @dataclass(frozen=True)

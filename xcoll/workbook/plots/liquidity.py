@@ -1,7 +1,6 @@
 """Figures of liquidity and add-ons: impact by size, the limits of a cap, points of a contract."""
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -84,17 +83,14 @@ def addons(changes: pd.DataFrame) -> Figure:
     worst = changes.loc[changes["worse"].idxmax()]
     moved = f"{100 * worst['worse']:.1f} points to the haircut of {worst['asset']}"
     height = 1.6 + sum(0.7 + 0.24 * rows["asset"].nunique() for rows in kinds)
-    figure, axes = plt.subplots(
-        len(kinds), max(rows["attribute"].nunique() for rows in kinds),
-        figsize=(9.0, height), sharex="row", sharey="row", squeeze=False,
+    most = _words(worst["attribute"])
+    figure, axes = style.figure(
+        len(kinds), max(rows["attribute"].nunique() for rows in kinds), height=height, share="row",
+        title=f"The add-on that weighs most is “{most}”: a step worse adds {moved}",
     )  # fmt: skip
-    figure.suptitle(
-        f"The add-on that weighs most is “{_words(worst['attribute'])}”: a step worse adds {moved}",
-        x=0.01, ha="left",
-    )  # fmt: skip
-    for row, panels in zip(kinds, axes, strict=True):
+    for row, panels in zip(kinds, axes.reshape(len(kinds), -1), strict=True):
         _changes(row, panels)
-    handles, labels = axes[0][0].get_legend_handles_labels()
+    handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=3)
     style.remark(figure, "contract points and basis parameters assumed; unrounded haircut")
     return figure

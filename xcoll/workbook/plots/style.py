@@ -121,10 +121,13 @@ def figure(
     *,
     height: float = 3.6,
     width: float = 9.0,
-    share: bool = False,
+    share: bool | str = False,
     title: str | None = None,
 ) -> tuple[Figure, np.ndarray]:
-    """A figure `width` inches wide and `height` high, and its axes as a flat array."""
+    """A figure `width` inches wide and `height` high, and its axes as a flat array.
+
+    `share` is that of both axes: all panels, none, or those of one "row" or "col".
+    """
     made, axes = plt.subplots(
         rows, columns, figsize=(width, height), sharex=share, sharey=share, squeeze=False
     )

@@ -1,22 +1,11 @@
 """Figures of volatility: who is drawn where, what the reader is told, names on the axes."""
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-
-mpl.use("agg")
-from matplotlib import pyplot as plt
 from matplotlib.patches import Rectangle
 
-from xcoll.workbook.plots import style, volatility
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    style.apply()
-    yield
-    plt.close("all")
+from xcoll.workbook.plots import volatility
 
 
 @pytest.fixture

@@ -1,24 +1,10 @@
 """Figures of tail risk: their titles are made from the numbers, their axes are named."""
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import pytest
 
 from xcoll.estimators import tail
-
-mpl.use("agg")
-from matplotlib import pyplot as plt
-
-from xcoll.workbook.plots import style
 from xcoll.workbook.plots import tail as plots
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    style.apply()
-    yield
-    plt.close("all")
 
 
 def words(figure):

@@ -1,17 +1,11 @@
 """Figures of liquidity: their titles are made from the numbers, their axes are named."""
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 
 from xcoll.collateral import liquidity
-
-mpl.use("agg")
-from matplotlib import pyplot as plt
-
 from xcoll.workbook.plots import liquidity as plots
-from xcoll.workbook.plots import style
 
 MODELS = {
     "ETH": liquidity.DepthTable((1e5, 1e6, 1e7), (0.001, 0.01, 0.1), "ETH"),
@@ -24,13 +18,6 @@ LIMITS = pd.DataFrame(
     ["ETH", "BTC", "ADA"],
 )  # fmt: skip
 SIZES = np.geomspace(1e4, 2e7, 80)
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    style.apply()
-    yield
-    plt.close("all")
 
 
 def test_impact():

@@ -5,20 +5,9 @@ import pytest
 
 from xcoll.market import quality
 from xcoll.market.prices import Prices
-
-mpl.use("agg")
-from matplotlib import pyplot as plt
-
-from xcoll.workbook.plots import market, style
+from xcoll.workbook.plots import market
 
 INDEX = pd.date_range("2020-01-01", periods=200, name="time", unit="us")
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    style.apply()
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
 
 import xcoll
@@ -17,12 +16,6 @@ ASSETS = [
     *("BTC", "ETH", "BNB", "ADA", "XRP", "DOGE", "LINK"),
     *("MATIC", "ALGO", "AVAX", "USDC", "USDT", "LUNA"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 def test_no_two_assets_look_the_same():

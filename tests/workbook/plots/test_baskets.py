@@ -1,21 +1,10 @@
 """Figures of accounts: who is drawn where, what the reader is told, names on the axes."""
 
-import matplotlib as mpl
 import pandas as pd
 import pytest
-
-mpl.use("agg")
-from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
 from xcoll.workbook.plots import baskets, style
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    style.apply()
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

@@ -1,12 +1,8 @@
 """Figures of recalibrated haircuts: titles made from the numbers, every path and sign drawn."""
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-
-mpl.use("agg")
-from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
 
 from xcoll.collateral.recalibration.delisting import SIGNS
@@ -16,13 +12,6 @@ from xcoll.workbook.plots import recalibration as plots
 from xcoll.workbook.plots import style
 
 DAYS = pd.date_range("2022-04-20", periods=40)
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    style.apply()
-    yield
-    plt.close("all")
 
 
 def named(figure):

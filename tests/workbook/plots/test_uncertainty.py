@@ -1,22 +1,10 @@
 """Figures of uncertainty: their titles are made from the numbers, their axes are named."""
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 
-mpl.use("agg")
-from matplotlib import pyplot as plt
-
-from xcoll.workbook.plots import style
 from xcoll.workbook.plots import uncertainty as plots
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    style.apply()
-    yield
-    plt.close("all")
 
 
 def named(figure):

@@ -1,21 +1,10 @@
 """Figures of haircuts: titles made from the numbers, a stack that sums, ticks of a venue."""
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 
-mpl.use("agg")
-from matplotlib import pyplot as plt
-
-from xcoll.workbook.plots import haircuts, style
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    style.apply()
-    yield
-    plt.close("all")
+from xcoll.workbook.plots import haircuts
 
 
 def test_the_waterfall_of_a_week_is_stacked_to_its_haircut():

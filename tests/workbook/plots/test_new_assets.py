@@ -1,21 +1,10 @@
 """Figures of new assets: who is drawn where, and what the reader is told."""
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 
-mpl.use("agg")
-from matplotlib import pyplot as plt
-
-from xcoll.workbook.plots import new_assets, style
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    style.apply()
-    yield
-    plt.close("all")
+from xcoll.workbook.plots import new_assets
 
 
 @pytest.fixture

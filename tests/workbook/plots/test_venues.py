@@ -1,22 +1,11 @@
 """Figures of venues: the bars sum to the mark, and every listing is named."""
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 
-mpl.use("agg")
-from matplotlib import pyplot as plt
-
 from xcoll.collateral.explanation import STEPS
-from xcoll.workbook.plots import style, venues
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    style.apply()
-    yield
-    plt.close("all")
+from xcoll.workbook.plots import venues
 
 
 @pytest.fixture
