@@ -1,10 +1,13 @@
 import copy
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
-from xcoll.collateral import universe, venues
+from xcoll.collateral import comparison, universe, venues
+from xcoll.collateral.protocols import RisingBonus
 from xcoll.errors import DataError, ParameterError
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -84,6 +87,80 @@ def test_compound_reference_sale():
     assert 200 * (1 + market.parameters["COMP"].bonus) / 200 == pytest.approx(1.25)
 
 
+# Configuration of Euler's Prime cluster, column of USDC: liquidation LTV, percent.
+EULER = {"WETH": 85, "wstETH": 83, "cbETH": 80, "weETH": 80, "WBTC": 75, "cbBTC": 80, "tBTC": 75,
+         "USDT": 95}  # fmt: skip
+
+
+def test_euler_borrows_two_points_under_its_liquidation_ltv(parsed):
+    venue = parsed.venue("euler-prime-usdc")
+    assert {token: round(100 * set_.threshold, 9) for token, set_ in venue.parameters.items()} == (
+        EULER
+    )
+    for set_ in venue.parameters.values():
+        assert set_.ltv == pytest.approx(set_.threshold - 0.02)
+        assert set_.bonus == pytest.approx(1 / 0.85 - 1)  # the largest: discount 15 %
+    assert (venue.regime, venue.cool_off, venue.ramp) == ("keeper", "1s", "30D")
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.7225, 0.75, 0.85, 0.95])
+def test_a_rising_discount_pays_in_full_down_to_its_reach(threshold):
+    """The whole account is sold at the discount of its health: does that pay the debt?"""
+    set_ = RisingBonus(ltv=threshold, threshold=threshold, bonus=1 / 0.85 - 1)
+    for health in np.linspace(0.3, 1.0, 701):
+        collateral, debt = 1.0, threshold / health
+        raised = collateral * (1 - min(1 - health, 0.15))
+        if abs(health - set_.reach) > 1e-9:
+            assert (raised >= debt) == (health > set_.reach)
+    assert not any("no liquidation" in words for words in set_.warnings())
+
+
+def test_maker_closes_at_its_liquidation_ratio_and_keeps_the_penalty(parsed):
+    venue = parsed.venue("maker-dai")
+    sets = venue.parameters
+    assert {name: round(1 / set_.threshold, 9) for name, set_ in sets.items()} == {
+        "ETH-A": 1.45, "WSTETH-A": 1.50, "WBTC-A": 1.45, "LINK-A": 1.65,
+    }  # fmt: skip
+    assert all(set_.ltv == set_.threshold for set_ in sets.values())
+    assert all(set_.bonus == pytest.approx(0.13) for set_ in sets.values())
+    assert venue.regime == "venue"
+    ether = venue.ilks["ETH-A"]
+    assert (venue.Hole, ether.hole, ether.dust) == (70e6, 40e6, 7_500)
+    assert (ether.buf, ether.cut, ether.step, ether.tail, ether.cusp) == (
+        1.10, 0.99, "90s", "7200s", 0.45,
+    )  # fmt: skip
+    assert venue.ilks["LINK-A"].assumed
+    assert not venue.ilks["WBTC-A"].assumed
+
+
+def test_an_exchange_counts_by_tiers(parsed):
+    venue = parsed.venue("binance-cross")
+    bitcoin = venue.parameters["BTC"]
+    assert (bitcoin.ltv, bitcoin.threshold) == (1 / 1.5, 1 / 1.1)
+    assert venue.regime == "venue"
+    tiers = venue.collateral["BTC"].tiers(20_000.0)
+    assert tiers.counted(120e6) == pytest.approx(119.5e6)  # Binance's own example: 6,000 Bitcoin
+    assert tiers.counted(500e6) == tiers.counted(200e6) == pytest.approx(192e6)
+    staked = parsed.venue("okx-multi-currency")
+    assert staked.parameters["BETH"].threshold == pytest.approx(0.95 / 1.03)
+    assert staked.collateral["BETH"].tiers(1.0).counted(9e6) == pytest.approx(5.6e6)
+
+
+def test_tiers_in_units_are_worth_their_price(parsed):
+    tiers = parsed.venue("bybit-unified").collateral["BTC"].tiers(30_000.0)
+    assert tiers.bounds_usd == (300e3, 600e3, 900e3, 1.2e6, 1.5e6)
+    assert tiers.counted(450e3) == pytest.approx(0.98 * 300e3 + 0.95 * 150e3)
+
+
+def test_terms_that_are_found_are_not_set_beside_ours(parsed, assets):
+    found = {key for key, venue in parsed.venues.items() if not venue.fixed_terms}
+    assert {parsed.venue(key).protocol for key in found} == {"euler-v2", "maker", "exchange"}
+    ours = pd.DataFrame({"threshold": 0.8, "threshold_venue": 0.8}, list(assets.assets))
+    beside = comparison.against_venues(ours, parsed, assets.stablecoins)
+    assert not found & set(beside["venue"])
+    assert found <= set(parsed.frame()["venue"])
+
+
 def test_an_unsafe_published_set_is_allowed_and_warned_about():
     unsafe = venues.TokenParameters(ltv=0.8, threshold=0.96, bonus=0.05)
     assert unsafe.warnings() == (
@@ -140,6 +217,13 @@ def test_an_unknown_venue_is_refused_with_the_known_ones(parsed):
         ("aave-v3-ethereum", "date", "soon", r"date: .*the file has 'soon'"),
         ("morpho-blue-usdc", "markets", {"WBTC": 0.87}, r"LLTV 0.87 is not one of lltvs"),
         ("compound-v3-usdc", "storefront", "half", r"storefront: .*the file has 'half'"),
+        ("euler-prime-usdc", "max_discount", 15, r"max_discount: .*the file has 15"),
+        ("maker-dai", "Hole", 0, r"Hole: .*the file has 0"),
+        ("binance-cross", "maintenance", 0.9, r"maintenance: .*the file has 0.9"),
+        ("binance-cross", "collateral",
+         {"BTC": {"unit": "usd", "bounds": [2, 1], "ratios": [1.0, 0.9]}}, r"BTC: .*must ascend"),
+        ("binance-cross", "collateral",
+         {"BTC": {"unit": "usd", "bounds": [1, 2], "ratios": [0.9, 1.0]}}, r"BTC: .*must descend"),
     ],
 )  # fmt: skip
 def test_a_fault_is_named_by_file_venue_field_and_fix(document, venue, field, value, words):

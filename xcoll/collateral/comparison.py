@@ -27,7 +27,8 @@ def against_venues(result: pd.DataFrame, venues: Venues, pegged: Sequence[str]) 
         By asset: threshold (a keeper sells) and threshold_venue (the venue sells).
     venues : Venues
         Published parameters.  Tokens that are no asset of `result` are left out, and so are
-        venues whose base asset moves: ours are thresholds against a dollar.
+        venues whose base asset moves (ours are thresholds against a dollar) or whose terms are
+        found by an auction or a tier (`Venue.fixed_terms`).
     pegged : sequence of str
         Symbols with a peg.
 
@@ -38,8 +39,12 @@ def against_venues(result: pd.DataFrame, venues: Venues, pegged: Sequence[str]) 
     """
     ours = {"keeper": result["threshold"], "venue": result["threshold_venue"]}
     listed = venues.frame()
-    dollar = [key for key, venue in venues.venues.items() if venue.base in (None, *pegged)]
-    listed = listed[listed["symbol"].isin(result.index) & listed["venue"].isin(dollar)]
+    alike = [
+        key
+        for key, venue in venues.venues.items()
+        if venue.fixed_terms and venue.base in (None, *pegged)
+    ]
+    listed = listed[listed["symbol"].isin(result.index) & listed["venue"].isin(alike)]
     listed = listed.rename(columns={"threshold": "published", "symbol": "asset"})
     listed["ours"] = [ours[row.regime][row.asset] for row in listed.itertuples()]
     listed["difference"] = listed["ours"] - listed["published"]

@@ -1,41 +1,57 @@
-"""The backtest as a notebook asks for it: a default study, the ways of serving it, its variations.
+"""The backtest as a notebook asks for it: a default study, its world, engines on the same book.
 
 The default study pledges the universe's collateral set in the mix of `accounts.mix_of`, owes its
 stablecoins, and lets some accounts owe one of its volatile debts; assets that have prices and are
 not in the set (LUNA) get no weight.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from xcoll import checks
-from xcoll.collateral import accounts
+from xcoll.collateral import accounts, liquidity
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.collateral.universe import Universe
+from xcoll.errors import ParameterError
 from xcoll.estimators.tail import excursion
-from xcoll.liquidation.cohorts import Study, calendar, compare, listed, run
+from xcoll.liquidation.cohorts import Cohorts, Study, calendar, compare, listed, run
+from xcoll.liquidation.depth import Depth
 from xcoll.liquidation.frontier import points
 from xcoll.liquidation.replay import Conduct, low_prices
+from xcoll.liquidation.rulebooks import RULEBOOKS, Rulebook
+from xcoll.liquidation.world import Borrowers, Keepers, Oracle, World
 from xcoll.market.returns import log_returns
 
-__all__ = ["assumptions", "by_low", "default", "lows", "portrait", "serve", "services"]
+__all__ = [
+    "PIECES",
+    "assumptions",
+    "by_low",
+    "default",
+    "engines",
+    "lows",
+    "portrait",
+    "serve",
+    "services",
+    "stressed_depth",
+    "surroundings",
+    "without",
+]
 
 
-def services(oracle_delay: str, queue: str, recovery: str) -> dict[str, Conduct]:
+def services(world: World, recovery: str) -> dict[str, Conduct]:
     """Four ways of serving a breach.
 
-    ``path`` after the oracle's delay and the queue, ``prompt`` after the oracle's delay alone; the
-    bounds ``breach`` and ``low`` know neither.
+    ``world`` with all that surrounds an engine; ``prompt`` at once on the path inside the bar; the
+    bounds ``breach`` and ``low``.
     """
-    wait = checks.duration("oracle_delay", oracle_delay) + checks.duration("queue", queue)
     return {
-        "path": Conduct("path", wait, within=recovery),
-        "prompt": Conduct("path", oracle_delay, within=recovery),
-        "breach": Conduct("breach", within=recovery),
-        "low": Conduct("low", within=recovery),
+        "world": Conduct(world=world, within=recovery),
+        "prompt": Conduct(within=recovery),
+        "breach": Conduct(fill="breach", within=recovery),
+        "low": Conduct(fill="low", within=recovery),
     }
 
 
@@ -51,8 +67,9 @@ def default(
     volatile_debt: float,
     size: int,
     rng: np.random.Generator,
+    venue_usd: float | None = None,
 ) -> Study:
-    """The study of the head of the module, served on the path without delay.
+    """The study of the head of the module, frictionless on the path inside the bar.
 
     Parameters
     ----------
@@ -61,6 +78,7 @@ def default(
     every, window : a cohort opens, and lives.
     health_median, health_spread, volatile_debt : as in `accounts.Shape`; assumed.
     size : accounts in a cohort.
+    venue_usd : dollars of collateral of a cohort; None for the sizes of the shape.
     """
     stable = universe.stablecoins
     shape = accounts.Shape(
@@ -81,6 +99,114 @@ def default(
         RiskParameters(parameters.loc[universe.collateral]),
         listed(close),
         window=window,
+        venue_usd=venue_usd,
+    )
+
+
+def stressed_depth(universe: Universe, sigma_day: pd.Series, depth: float = 1.0) -> Depth:
+    """Order books of a bad day, that fill up again as the universe's stress facts say.
+
+    Volumes are those of the facts' own date: earlier years had other volumes, so what this says of
+    them is what today's market would have made of their prices.
+
+    Parameters
+    ----------
+    sigma_day : volatility of a bad day by asset; see `liquidity.markets`.
+    depth : multiplies the depth of every market.
+    """
+    day = max(asset.liquidity.date for asset in universe.assets.values() if asset.liquidity)
+    markets = liquidity.markets(universe, sigma_day, day, depth)
+    stress = universe.stress
+    return Depth.of(
+        markets,
+        replenish=stress.replenishment,
+        every=pd.Timedelta(stress.replenishment_time),
+    )
+
+
+def _world(**changes: object) -> Callable[[Study], Study]:
+    def changed(study: Study) -> Study:
+        conduct = study.conduct
+        return replace(study, conduct=replace(conduct, world=replace(conduct.world, **changes)))
+
+    return changed
+
+
+def _oracle(**changes: object) -> Callable[[Study], Study]:
+    def changed(study: Study) -> Study:
+        return _world(oracle=replace(study.conduct.world.oracle, **changes))(study)
+
+    return changed
+
+
+def _keepers(**changes: object) -> Callable[[Study], Study]:
+    def changed(study: Study) -> Study:
+        return _world(keepers=replace(study.conduct.world.keepers, **changes))(study)
+
+    return changed
+
+
+def _straight(study: Study) -> Study:
+    reached = np.minimum(study.close, study.close.shift(1).fillna(study.close))
+    return replace(study, low=reached.where(study.low.notna()))
+
+
+# A part of the world → the study without it.
+PIECES: dict[str, Callable[[Study], Study]] = {
+    "oracle: lag": _oracle(lag=None),
+    "oracle: deviation, heartbeat": _oracle(deviation=0.0, heartbeat=None),
+    "keepers: margin and gas": _keepers(margin=0.0, gas=0.0),
+    "keepers: capital of a day": _keepers(capital=float("inf")),
+    "depth": _world(depth=None),
+    "borrowers' answers": _world(borrowers=None),
+    "interest": _world(interest={}),
+    "low inside the bar": _straight,
+}
+
+
+def without(study: Study, pieces: Sequence[str] = tuple(PIECES)) -> dict[str, Study]:
+    """`study` as "all of it", then without each of `pieces`, then "nothing around"."""
+    bare = study
+    for piece in pieces:
+        checks.one_of("piece", piece, PIECES)
+        bare = PIECES[piece](bare)
+    each = {piece: PIECES[piece](study) for piece in pieces}
+    return {"all of it": study, **each, "nothing around": bare}
+
+
+def engines(study: Study, rulebooks: Mapping[str, Rulebook] | None = None) -> dict[str, Cohorts]:
+    """The same accounts under the rules of each engine, with the same thresholds.
+
+    `rulebooks`, name → rules, are all engines with their defaults where not given.
+    """
+    books = {name: book() for name, book in RULEBOOKS.items()} if rulebooks is None else rulebooks
+    if not books:
+        raise ParameterError("no rulebooks; name at least one engine")
+    return {
+        name: run(replace(study, conduct=replace(study.conduct, engine=book)))
+        for name, book in books.items()
+    }
+
+
+def surroundings(
+    depth: Depth | None,
+    oracle_delay: str,
+    deviation: float,
+    heartbeat: str,
+    keeper_margin: float,
+    gas: float,
+    capital: float,
+    attentive: float,
+    answer: str,
+    interest: Mapping[str, float],
+) -> World:
+    """The world as a notebook's parameters state it; see `world` for what each means."""
+    return World(
+        Oracle(oracle_delay, deviation, heartbeat),
+        Keepers(margin=keeper_margin, gas=gas, capital=capital),
+        depth,
+        Borrowers(attentive=attentive, delay=answer) if attentive > 0.0 else None,
+        dict(interest),
     )
 
 
@@ -100,6 +226,9 @@ def portrait(study: Study) -> tuple[pd.DataFrame, pd.Series]:
     """
     shape, frame = study.shape, study.parameters.frame
     collateral, debt = accounts.dollars(study.draws, shape, frame["threshold"], shape.assets)
+    if study.venue_usd is not None:
+        factor = study.venue_usd / collateral.sum()
+        collateral, debt = collateral * factor, debt * factor
     lt = frame["threshold"].reindex(shape.assets).fillna(0.0).to_numpy(dtype=float)
     size, held = collateral.sum(axis=1), collateral > 0
     table = pd.DataFrame(
@@ -125,12 +254,9 @@ def portrait(study: Study) -> tuple[pd.DataFrame, pd.Series]:
     return ranked.join(frame).reset_index(), facts
 
 
-def serve(study: Study, ways: Mapping[str, Conduct]) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
-    """Outcomes of all cohorts with a first column ``service``, and the waits of each service."""
-    made = {name: run(replace(study, conduct=way)) for name, way in ways.items()}
-    table = pd.concat({name: result.outcomes for name, result in made.items()}, names=["service"])
-    waits = {name: result.waits for name, result in made.items()}
-    return table.reset_index("service").reset_index(drop=True), waits
+def serve(study: Study, ways: Mapping[str, Conduct]) -> dict[str, Cohorts]:
+    """The cohorts of `study` served in each of `ways`."""
+    return {name: run(replace(study, conduct=way)) for name, way in ways.items()}
 
 
 def lows(
@@ -167,7 +293,7 @@ def by_low(
     ways: Mapping[str, Conduct],
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Points (see `frontier.points`) of each choice of the low on the path and at the low.
+    """Points (see `frontier.points`) of each choice of the low by each of `ways`.
 
     Returns
     -------
@@ -177,7 +303,7 @@ def by_low(
     parts = []
     for choice, low in choices.items():
         here = replace(study.weekly, low=low)
-        cases = {name: replace(here, conduct=ways[name]) for name in ("path", "low")}
+        cases = {name: replace(here, conduct=way) for name, way in ways.items()}
         table = points(compare(cases, "service"), confidence, by="service")
         table = table.loc[list(cases)].reset_index()
         table.insert(0, "choice", choice)
@@ -198,8 +324,7 @@ def assumptions(study: Study, rng: np.random.Generator, confidence: float = 0.95
         Index case, "as given" first; columns of `frontier.points` but ``consistent``.
     """
     weekly = study.weekly
-    shape, conduct, frame = weekly.shape, weekly.conduct, weekly.parameters.frame
-    later = pd.Timedelta(conduct.delay or 0) + pd.Timedelta(hours=2)
+    shape, frame = weekly.shape, weekly.parameters.frame
     cases = {
         "as given": weekly,
         "another book": replace(weekly, draws=accounts.draw(shape, len(weekly.draws.size), rng)),
@@ -207,7 +332,8 @@ def assumptions(study: Study, rng: np.random.Generator, confidence: float = 0.95
         "health spread 1.5": replace(weekly, shape=replace(shape, health_spread=1.5)),
         "sizes less uneven": replace(weekly, shape=replace(shape, size_spread=1.0)),
         "no volatile debt": replace(weekly, shape=replace(shape, volatile_debt=0.0)),
-        "2 hours later": replace(weekly, conduct=replace(conduct, delay=later)),
+        "oracle 3 hours later": _oracle(lag="4h")(weekly),
+        "a venue twice as large": replace(weekly, venue_usd=_size(weekly) * 2.0),
     }
     outside = [asset for asset in shape.assets if asset not in {*frame.index, *shape.stable}]
     if outside:
@@ -220,3 +346,10 @@ def assumptions(study: Study, rng: np.random.Generator, confidence: float = 0.95
         )
     table = points(compare(cases), confidence, by="case")
     return table.loc[list(cases)].drop(columns="consistent")
+
+
+def _size(study: Study) -> float:
+    """Dollars of collateral of a cohort."""
+    if study.venue_usd is not None:
+        return study.venue_usd
+    return float(portrait(study)[1]["collateral"])

@@ -8,6 +8,7 @@ days before it.  Weekly cohorts overlap and are averaged; crisis cohorts are sho
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,10 +17,34 @@ from xcoll import checks
 from xcoll.collateral.accounts import Book, Draws, Shape, dollars
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.errors import DataError, ParameterError
-from xcoll.liquidation.outcomes import Opening, measure, opening
-from xcoll.liquidation.replay import Conduct, rates, replay_arrays
+from xcoll.estimators.scenarios import Paths
+from xcoll.liquidation import mapping
+from xcoll.liquidation._kernels import BARS, UNITS
+from xcoll.liquidation.outcomes import (
+    BORNE,
+    Opening,
+    by_class,
+    by_type,
+    classes,
+    measure,
+    opening,
+    types_of,
+)
+from xcoll.liquidation.replay import Conduct, Replay, rates
+from xcoll.liquidation.replay import run as run_book
+from xcoll.liquidation.timeline import timeline
 
-__all__ = ["CRISES", "Cohorts", "Study", "calendar", "compare", "listed", "run"]
+__all__ = [
+    "CRISES",
+    "Baskets",
+    "Cohorts",
+    "Study",
+    "calendar",
+    "compare",
+    "listed",
+    "run",
+    "simulated",
+]
 
 # First day of the fall; UTC dates of the bundled daily closes.
 CRISES = {
@@ -29,6 +54,17 @@ CRISES = {
     "FTX": "2022-11-08",
     "USDC depeg": "2023-03-10",
 }
+
+
+class Baskets(Protocol):
+    """What scales the thresholds of each account to the haircut of its own basket."""
+
+    def scale(self, book: Book, time: pd.Timestamp) -> np.ndarray:
+        """Multiplier of the thresholds by account, of a book in units of one dollar's worth."""
+
+    @property
+    def drawn(self) -> bool:
+        """Whether borrowers draw against the scaled thresholds, or owe what they would owe."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +78,15 @@ class Study:
     draws, shape : the accounts, the same for every cohort.
     parameters : thresholds, bonuses and fees; borrowers draw against these thresholds.
     universe : time × asset, True where the asset may be held or owed; see `listed`.
-    conduct : how breaches are served.
+    conduct : engine, world, and how breaches are served.
     window : life of a cohort.
+    thresholds : time × asset, a path of thresholds; borrowers draw against those in force when
+        their cohort opens.  None where the thresholds of `parameters` hold throughout.
+    drawn : thresholds that borrowers drew against, where they are not those in force: the same
+        loans under another set.
+    venue_usd : dollars of collateral at the opening, to which all accounts are scaled; None for the
+        sizes of the shape.  It matters where depth is finite and where rules are in dollars.
+    baskets : judges each account by the haircut of its own basket; None for thresholds by asset.
     """
 
     close: pd.DataFrame
@@ -55,11 +98,30 @@ class Study:
     universe: pd.DataFrame
     conduct: Conduct = field(default_factory=Conduct)
     window: str | pd.Timedelta = "30D"
+    thresholds: pd.DataFrame | None = None
+    drawn: pd.Series | None = None
+    venue_usd: float | None = None
+    baskets: Baskets | None = None
 
     @property
     def weekly(self) -> "Study":
         """The same study without the cohorts that open before a crisis."""
         return replace(self, calendar=self.calendar.query("kind == 'weekly'"))
+
+    @property
+    def crises(self) -> "Study":
+        """The same study with only the cohorts that open before a crisis."""
+        return replace(self, calendar=self.calendar.query("kind != 'weekly'"))
+
+    @property
+    def bar(self) -> pd.Timedelta:
+        """Length of a bar."""
+        return self.close.index[1] - self.close.index[0]
+
+    @property
+    def bars(self) -> int:
+        """Bars of a window."""
+        return int(checks.duration("window", self.window) / self.bar)
 
 
 @dataclass(frozen=True)
@@ -71,10 +133,19 @@ class Cohorts:
     outcomes : one row a cohort; columns ``start``, ``kind`` ("weekly" or a crisis),
         ``days_before`` (0 for weekly) and those of `outcomes.measure`.
     waits : times from breach to service of all accounts served in weekly cohorts.
+    losses : cohorts × bars, bad debt of each bar as a share of the debt at the opening; what is
+        still missing at the end counts in the last bar.
+    types : means over the cohorts by type of account: ``type``, ``class`` and `outcomes.BORNE` as
+        shares of the debt at the opening.
+    assets : by asset, means over the cohorts of dollars ``seized`` and ``deficit`` over the debt at
+        the opening, at the prices of the opening.
     """
 
     outcomes: pd.DataFrame
     waits: pd.Series
+    losses: np.ndarray
+    types: pd.DataFrame
+    assets: pd.DataFrame
 
 
 def calendar(
@@ -141,13 +212,74 @@ def listed(
     return known & aged & ~removed
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """The book of a listing as the engine holds it, and what is known of its original accounts."""
+
+    book: Book
+    start: Opening
+    types: pd.DataFrame
+    parent: np.ndarray
+    owed: np.ndarray  # debt by class of account
+
+    @classmethod
+    def of(cls, book: Book, start: Opening, types: pd.DataFrame, parent: np.ndarray) -> "_Ready":
+        owed = by_class(types.iloc[parent], [book.debt.sum(axis=1)])
+        return cls(book, start, types, parent, owed)
+
+
+def _books(study: Study, known: np.ndarray, thresholds: pd.Series) -> _Ready:
+    """The book that opens with the assets `known`, in units of one dollar's worth."""
+    shape, engine = study.shape, study.conduct.engine
+    listed_here = [asset for asset, there in zip(shape.assets, known, strict=True) if there]
+    drawn = thresholds if study.drawn is None else study.drawn
+    sides = dollars(study.draws, shape, drawn, listed_here)
+    if study.venue_usd is not None:
+        factor = checks.positive("venue_usd", study.venue_usd) / sides[0].sum()
+        sides = tuple(side * factor for side in sides)
+    fresh = Book(list(shape.assets), *sides, np.arange(len(study.draws.size)))
+    parent = fresh.ids
+    book = fresh
+    form = mapping.VENUES[engine.form]
+    if form.one_collateral or form.one_debt:
+        mapped = mapping.split(
+            fresh,
+            engine.form,
+            pd.Series(1.0, shape.assets),
+            drawn,
+            [asset for asset in shape.stable if asset in listed_here] if form.named else None,
+        )
+        book, parent = mapped.book, mapped.parent
+    lt = drawn.reindex(shape.assets).fillna(0.0).to_numpy(dtype=float)
+    types = types_of(fresh, lt)
+    return _Ready.of(book, opening(book, study.parameters, thresholds), types, parent)
+
+
+def _judged(ready: _Ready, study: Study, time: pd.Timestamp) -> tuple[_Ready, np.ndarray | None]:
+    """The book, and the scale of its thresholds, where accounts are judged by their baskets."""
+    if study.baskets is None:
+        return ready, None
+    scale = study.baskets.scale(ready.book, time)
+    if not study.baskets.drawn:
+        return ready, scale
+    book = replace(ready.book, debt=ready.book.debt * scale[:, None])
+    worth = book.collateral.sum(axis=1)
+    start = replace(
+        ready.start,
+        debt=float(book.debt.sum()),
+        capital_efficiency=ready.start.capital_efficiency * float(scale @ worth / worth.sum()),
+    )
+    return _Ready.of(book, start, ready.types, ready.parent), scale
+
+
 def run(study: Study) -> Cohorts:
     """Replay every cohort of `study` and measure what happened to it.
 
     Notes
     -----
     The book of a cohort is in units of one dollar's worth at its opening, and its prices are
-    relative to the opening: the same as units and dollars, without sizing each book anew.
+    relative to the opening: the same as units and dollars, without sizing each book anew.  At a
+    venue that cannot hold every account the book is what `mapping.split` leaves of it.
 
     Raises
     ------
@@ -156,37 +288,85 @@ def run(study: Study) -> Cohorts:
     DataError
         An asset that was listed at an opening lacks a price within the window.
     """
-    close, shape, parameters = study.close, study.shape, study.parameters
-    bar = close.index[1] - close.index[0]
-    bars = int(checks.duration("window", study.window) / bar)
-    reach = bars + study.conduct.within_bars(bar) + 1
+    close, shape = study.close, study.shape
+    bars = study.bars
+    reach = bars + study.conduct.within_bars(study.bar) + 1
     starts = close.index.get_indexer(study.calendar["start"])
     if (starts < 0).any() or (starts + bars >= len(close)).any():
         raise ParameterError("a cohort lies outside the prices; make the calendar of these prices")
     here = study.universe[shape.assets].to_numpy()[starts]
     closes, lows = (frame[shape.assets].to_numpy(dtype=float) for frame in (close, study.low))
-    books: dict[bytes, tuple[Book, Opening]] = {}
-    rate = rates(shape.assets, parameters)
-    rows, waits = [], []
+    books: dict[bytes, _Ready] = {}
+    found = []
     for first, kind, known in zip(starts, study.calendar["kind"], here, strict=True):
-        if known.tobytes() not in books:
-            assets = [asset for asset, there in zip(shape.assets, known, strict=True) if there]
-            sides = dollars(study.draws, shape, parameters.frame["threshold"], assets)
-            fresh = Book(list(shape.assets), *sides, np.arange(len(study.draws.size)))
-            books[known.tobytes()] = fresh, opening(fresh, parameters)
-        book, start = books[known.tobytes()]
+        times = close.index[first : first + bars + 1]
+        given = rates(shape.assets, study.parameters, study.thresholds, times)
+        key = known.tobytes() + given.threshold.tobytes()
+        if key not in books:
+            books[key] = _books(study, known, pd.Series(given.threshold, shape.assets))
         # Whoever is not listed has no weight; any finite price will do for it.
         window = slice(first, first + reach)
         close_index = np.where(known, closes[window] / closes[first], 1.0)
         low_index = np.where(known, lows[window] / closes[first], 1.0)
         low_index[0] = 1.0
         _complete(close_index, low_index, close.index[first], shape.assets)
-        times = close.index[first : first + bars + 1]
-        result = replay_arrays(book, times, close_index, low_index, rate, study.conduct)
-        rows.append(measure(start, result))
-        waits.append(result.waits if kind == "weekly" else result.waits[:0])
-    table = pd.concat([study.calendar.reset_index(drop=True), pd.DataFrame(rows)], axis=1)
-    return Cohorts(table, pd.Series(np.concatenate(waits), name="wait"))
+        line = timeline(
+            close_index,
+            low_index,
+            study.bar,
+            study.conduct.steps,
+            study.conduct.world,
+            shape.assets,
+        )
+        result = run_book(books[key].book, times, line, given, study.conduct)
+        found.append(_measured(books[key], result, kind))
+    return _collected(study.calendar.reset_index(drop=True), shape.assets, found)
+
+
+def simulated(study: Study, paths: Paths) -> Cohorts:
+    """One cohort on every simulated path, with all assets of the paths listed.
+
+    `study` gives the accounts, the parameters and the conduct; its prices are not used, and assets
+    that the paths do not have are neither held nor owed.  ``start`` is the number of the path.
+    """
+    shape, bars = study.shape, min(study.bars, paths.bars)
+    known = np.isin(shape.assets, paths.assets)
+    column = [paths.assets.index(asset) for asset in np.asarray(shape.assets)[known]]
+    given = rates(shape.assets, study.parameters)
+    ready = _books(study, known, pd.Series(given.threshold, shape.assets))
+    times = pd.date_range("2000-01-01", periods=bars + 1, freq=paths.bar, unit="us")
+    found = []
+    for closes, lows in zip(paths.closes, paths.lows, strict=True):
+        index = np.ones((2, len(closes), len(shape.assets)))
+        index[0][:, known], index[1][:, known] = closes[:, column], lows[:, column]
+        line = timeline(*index, paths.bar, study.conduct.steps, study.conduct.world, shape.assets)
+        result = run_book(ready.book, times, line, given, study.conduct)
+        found.append(_measured(ready, result, "path"))
+    calendar = pd.DataFrame({"start": range(len(paths)), "kind": "path", "days_before": 0})
+    return _collected(calendar, shape.assets, found)
+
+
+def _measured(ready: _Ready, result: Replay, kind: str) -> tuple:
+    """One row of outcomes, waits, losses by bar, and what types and assets bore."""
+    waits = result.waits if kind in ("weekly", "path") else result.waits[:0]
+    losses = result.by_bar[:, BARS.index("deficit")].copy()
+    losses[-1] += result.column("under").sum()
+    borne = np.hstack([ready.owed, by_type(result, ready.types, ready.parent)])
+    units = result.units[[UNITS.index("seized"), UNITS.index("deficit")]]
+    debt = ready.start.debt
+    return measure(ready.start, result), waits, losses / debt, borne / debt, units / debt
+
+
+def _collected(calendar: pd.DataFrame, assets: list[str], found: list[tuple]) -> Cohorts:
+    rows, waits, losses, borne, units = zip(*found, strict=True)
+    outcomes = pd.concat([calendar, pd.DataFrame(list(rows))], axis=1)
+    types = pd.DataFrame(np.mean(borne, axis=0), columns=list(BORNE))
+    by_asset = pd.DataFrame(np.mean(units, axis=0).T, columns=["seized", "deficit"])
+    by_asset.insert(0, "asset", assets)
+    wait = pd.Series(np.concatenate(waits), name="wait")
+    return Cohorts(
+        outcomes, wait, np.array(losses), pd.concat([classes(), types], axis=1), by_asset
+    )
 
 
 def compare(cases: Mapping[str, Study], by: str = "case") -> pd.DataFrame:

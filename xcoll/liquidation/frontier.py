@@ -37,24 +37,36 @@ MEANS = [
     "penalty",
     "premature",
     "premature_debt",
+    "premature_penalty",
     "insufficient",
 ]
 
 
-def scaled(parameters: RiskParameters, factor: float) -> RiskParameters:
+def scaled(parameters: RiskParameters, factor: float | pd.Series) -> RiskParameters:
     """`parameters` with every buffer ``1 − LT`` multiplied by `factor`; zero thresholds stay zero.
+
+    Parameters
+    ----------
+    factor : one for all assets, or by asset (1 where an asset is not named).
 
     Raises
     ------
     ParameterError
-        `factor` is not positive, or lowers a threshold to zero or under.
+        A factor that is not positive, or that lowers a threshold to zero or under.
     """
     given = parameters.frame["threshold"]
-    moved = (1 - checks.positive("factor", factor) * (1 - given)).where(given > 0, 0.0)
+    if isinstance(factor, pd.Series):
+        by_asset = factor.reindex(given.index).fillna(1.0)
+    else:
+        by_asset = pd.Series(factor, given.index)
+    for asset, value in by_asset.items():
+        checks.positive(f"factor of {asset}", value)
+    moved = (1 - by_asset * (1 - given)).where(given > 0, 0.0)
     gone = moved[(given > 0) & (moved <= 0)]
     if not gone.empty:
+        asset = gone.index[0]
         raise ParameterError(
-            f"a buffer of {factor:g} times today's leaves {gone.index[0]} without a threshold; "
+            f"a buffer of {by_asset[asset]:g} times today's leaves {asset} without a threshold; "
             "take a smaller factor"
         )
     return parameters.with_thresholds(moved)

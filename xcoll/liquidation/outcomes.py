@@ -9,7 +9,7 @@ health of 1 within W.  *Insufficient*: closed too late to cover debt and bonus, 
 under water at the end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,16 +20,27 @@ from xcoll.collateral.accounts import Book
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.errors import EstimationError
 from xcoll.estimators.resampling import circular_blocks, interval
+from xcoll.estimators.tail.shortfall import historical
+from xcoll.liquidation._kernels import ACCOUNT, BARS
 from xcoll.liquidation.replay import Replay
 
 __all__ = [
+    "BORNE",
+    "TYPES",
     "Opening",
     "average",
     "before_crises",
+    "by_class",
+    "by_type",
+    "classes",
+    "loss_tail",
     "measure",
     "opening",
+    "paired",
     "readings",
     "time_to_liquidate",
+    "types_of",
+    "wait_quantile",
 ]
 
 
@@ -48,17 +59,22 @@ class Opening:
     threshold: float
 
 
-def opening(book: Book, parameters: RiskParameters) -> Opening:
-    """The opening of a book that is in units of one dollar's worth at the opening."""
+def opening(book: Book, parameters: RiskParameters, thresholds: pd.Series) -> Opening:
+    """The opening of a book that is in units of one dollar's worth at the opening.
+
+    `thresholds` are those in force; the ratio of LTV to threshold is that of `parameters`.
+    """
     collateral = book.collateral.sum(axis=0)
-    rates = parameters.frame.reindex(book.assets).fillna(0.0)
+    given = parameters.frame.reindex(book.assets).fillna(0.0)
+    lt = thresholds.reindex(book.assets).fillna(0.0)
+    ratio = (given["ltv"] / given["threshold"]).where(given["threshold"] > 0.0, 0.0)
     share = collateral / collateral.sum()
     return Opening(
         debt=float(book.debt.sum()),
         collateral=float(collateral.sum()),
         borrowers=int(np.count_nonzero(book.debt.any(axis=1))),
-        capital_efficiency=float(share @ rates["ltv"].to_numpy()),
-        threshold=float(share @ rates["threshold"].to_numpy()),
+        capital_efficiency=float(share @ (ratio * lt).to_numpy()),
+        threshold=float(share @ lt.to_numpy()),
     )
 
 
@@ -70,36 +86,223 @@ def measure(start: Opening, replay: Replay) -> dict[str, float]:
     dict
         ``debt``, ``collateral``, ``capital_efficiency``, ``threshold`` of the opening; as shares of
         that debt: ``bad_debt`` = ``realised`` + ``under_water``, ``trough``, ``repaid``,
-        ``premature_debt`` (repaid by premature closures), ``penalty`` (seized less repaid: what
-        borrowers lose), ``fee``;
+        ``premature_debt`` (repaid by premature closures), ``penalty`` (what borrowers lose: seized
+        less the debt that it cleared and what they got back), ``premature_penalty`` (of premature
+        closures), ``fee`` (kept by the venue), ``covered`` (by its fund), ``added`` (brought by
+        borrowers), ``waiting`` (most that stood unserved at a close);
         ``liquidated`` (dollars seized over the opening collateral); as shares of the borrowers:
-        ``closed``, ``premature``, ``insufficient``.
+        ``closed``, ``premature``, ``insufficient``, ``lowered`` (closed by a threshold).
     """
-    repaid, seized, fee, deficit, under = (
-        replay.column(name) for name in ("repaid", "seized", "fee", "deficit", "under")
-    )
-    early = replay.column("premature") > 0
-    _, written_off, paper = replay.by_bar.T
-    realised, missing, total = float(deficit.sum()), float(under.sum()), float(repaid.sum())
-    trough = max(float((written_off.cumsum() + paper).max()), realised + missing)
+    debt, borrowers = start.debt, start.borrowers
+    column = {name: replay.column(name) for name in ACCOUNT}
+    early, served = column["premature"] > 0, column["calls"] > 0
+    lost = column["seized"] - column["repaid"] - column["credit"]
+    by_bar = dict(zip(BARS, replay.by_bar.T, strict=True))
+    realised, missing = float(column["deficit"].sum()), float(column["under"].sum())
+    trough = float((by_bar["deficit"].cumsum() + by_bar["paper"]).max())
+    late = (column["deficit"] > 0) | (column["under"] > 0) | (column["covered"] > 0)
     return {
-        "debt": start.debt,
+        "debt": debt,
         "collateral": start.collateral,
-        "bad_debt": (realised + missing) / start.debt,
-        "realised": realised / start.debt,
-        "under_water": missing / start.debt,
-        "trough": trough / start.debt,
-        "repaid": total / start.debt,
-        "premature_debt": float(repaid[early].sum()) / start.debt,
-        "penalty": (float(seized.sum()) - total) / start.debt,
-        "fee": float(fee.sum()) / start.debt,
-        "liquidated": float(seized.sum()) / start.collateral,
-        "closed": np.count_nonzero(replay.column("calls")) / start.borrowers,
-        "premature": np.count_nonzero(early) / start.borrowers,
-        "insufficient": np.count_nonzero((deficit > 0) | (under > 0)) / start.borrowers,
+        "bad_debt": (realised + missing) / debt,
+        "realised": realised / debt,
+        "under_water": missing / debt,
+        "trough": max(trough, realised + missing) / debt,
+        "repaid": float(column["repaid"].sum()) / debt,
+        "premature_debt": float(column["repaid"][early].sum()) / debt,
+        "penalty": float(lost.sum()) / debt,
+        "premature_penalty": float(lost[early].sum()) / debt,
+        "fee": float(column["fee"].sum()) / debt,
+        "covered": float(column["covered"].sum()) / debt,
+        "added": float(column["added"].sum()) / debt,
+        "waiting": float(by_bar["waiting"].max()) / debt,
+        "liquidated": float(column["seized"].sum()) / start.collateral,
+        "closed": np.count_nonzero(served) / borrowers,
+        "premature": np.count_nonzero(early) / borrowers,
+        "insufficient": np.count_nonzero(late) / borrowers,
+        "lowered": np.count_nonzero(served & (column["lowered"] > 0)) / borrowers,
         "capital_efficiency": start.capital_efficiency,
         "threshold": start.threshold,
     }
+
+
+# Type of account → upper bounds of its classes, and their names.
+TYPES: dict[str, tuple[tuple[float, ...], tuple[str, ...]]] = {
+    "collateral, $": (
+        (2e3, 2e4, 2e5, 2e6),
+        ("under 2k", "2k to 20k", "20k to 200k", "200k to 2M", "over 2M"),
+    ),
+    "collaterals": ((1.5, 2.5, 4.5), ("one", "two", "three or four", "five or more")),
+    "health at the opening": (
+        (1.1, 1.25, 1.5, 2.0),
+        ("under 1.10", "1.10 to 1.25", "1.25 to 1.50", "1.50 to 2.00", "over 2.00"),
+    ),
+    "debt": ((0.005, 0.5), ("stable", "partly volatile", "mostly volatile")),
+}
+STABLE = ("USDC", "USDT")
+
+
+def types_of(book: Book, thresholds: np.ndarray, stable: tuple[str, ...] = STABLE) -> pd.DataFrame:
+    """Class of every account by each of `TYPES`, of a book in units of one dollar's worth.
+
+    Returns
+    -------
+    DataFrame
+        account × type of whole numbers, places in the names of `TYPES`.
+    """
+    worth, owed = book.collateral.sum(axis=1), book.debt.sum(axis=1)
+    moving = book.debt[:, ~np.isin(book.assets, stable)].sum(axis=1)
+    nothing = np.full(len(book), np.inf)
+    health = np.divide(book.collateral @ thresholds, owed, out=nothing, where=owed > 0)
+    values = {
+        "collateral, $": worth,
+        "collaterals": np.count_nonzero(book.collateral, axis=1).astype(float),
+        "health at the opening": health,
+        "debt": np.divide(moving, owed, out=np.zeros(len(book)), where=owed > 0),
+    }
+    return pd.DataFrame(
+        {name: np.digitize(values[name], bounds) for name, (bounds, _) in TYPES.items()}
+    )
+
+
+def classes() -> pd.DataFrame:
+    """All classes of `TYPES` under each other, columns ``type`` and ``class``."""
+    rows = [(name, one) for name, (_, names) in TYPES.items() for one in names]
+    return pd.DataFrame(rows, columns=["type", "class"])
+
+
+BORNE = ("debt", "bad_debt", "penalty", "premature_penalty", "repaid")
+
+
+def by_type(replay: Replay, types: pd.DataFrame, parent: np.ndarray) -> np.ndarray:
+    """Who bears what, by type of account: `classes` × `BORNE` but for the debt, in dollars.
+
+    Parameters
+    ----------
+    types : classes of the original accounts, from `types_of`.
+    parent : original account of each account of the replayed book.
+    """
+    touched = np.flatnonzero((replay.column("calls") > 0) | (replay.column("under") > 0))
+    columns = ("seized", "repaid", "credit", "deficit", "under", "premature")
+    seized, repaid, credit, deficit, under, early = (
+        replay.column(name)[touched] for name in columns
+    )
+    lost = seized - repaid - credit
+    values = (deficit + under, lost, np.where(early > 0, lost, 0.0), repaid)
+    return by_class(types.iloc[parent[touched]], values)
+
+
+def by_class(types: pd.DataFrame, values: Sequence[np.ndarray]) -> np.ndarray:
+    """Sums of `values`, each by account, over the rows of `classes`: classes × values."""
+    parts = []
+    for name, (_, names) in TYPES.items():
+        code = types[name].to_numpy()
+        parts.append([np.bincount(code, value, len(names)) for value in values])
+    return np.concatenate(parts, axis=1).T
+
+
+def loss_tail(
+    losses: np.ndarray,
+    bars: int,
+    confidence: float,
+    rng: np.random.Generator,
+    block: int,
+    replications: int = 1_000,
+    level: float = 0.90,
+) -> dict[str, float]:
+    """VaR and ES of the bad debt over a horizon of `bars`, with block-bootstrap intervals.
+
+    Parameters
+    ----------
+    losses : cohorts × bars, shares of the debt at the opening (`Cohorts.losses`).
+    bars : length of the windows that a cohort's life is cut into; they do not overlap within it.
+    block : cohorts a block of the bootstrap, for overlapping cohorts share their days.
+
+    Returns
+    -------
+    dict
+        ``var``, ``var_low``, ``var_high``, ``es``, ``es_low``, ``es_high``, ``windows``.
+
+    Raises
+    ------
+    EstimationError
+        Cohorts shorter than one window, or fewer cohorts than two blocks.
+    """
+    count, life = losses.shape
+    whole = life // checks.whole("bars", bars)
+    if not whole or count < 2 * block:
+        raise EstimationError(
+            f"{count} cohorts of {life} bars hold no {bars}-bar windows or fewer than two blocks "
+            f"of {block}; give longer cohorts or more of them"
+        )
+    sums = losses[:, : whole * bars].reshape(count, whole, bars).sum(axis=2)
+    found = historical(sums.ravel(), confidence)
+    rows = circular_blocks(count, rng, replications, block)
+    drawn = [historical(sums[row].ravel(), confidence) for row in rows]
+    low, high = interval(np.array([(one.var, one.es) for one in drawn]), level)
+    return {
+        "var": found.var,
+        "var_low": float(low[0]),
+        "var_high": float(high[0]),
+        "es": found.es,
+        "es_low": float(low[1]),
+        "es_high": float(high[1]),
+        "windows": count * whole,
+    }
+
+
+def paired(
+    cases: Mapping[str, pd.DataFrame],
+    base: str,
+    columns: list[str],
+    rng: np.random.Generator,
+    block: int,
+    replications: int = 1_000,
+    level: float = 0.90,
+) -> pd.DataFrame:
+    """Differences of outcomes between `base` and each other case, cohort by cohort.
+
+    Parameters
+    ----------
+    cases : name → outcomes of the same cohorts in the same order.
+    base : the case that the others are taken from: positive where `base` has more.
+
+    Returns
+    -------
+    DataFrame
+        ``case``, ``outcome``, ``mean`` (of the differences), ``low``, ``high``, ``differs`` (the
+        interval leaves zero out), ``affected`` (share of cohorts with any difference).
+
+    Raises
+    ------
+    EstimationError
+        Fewer cohorts than two blocks.
+    """
+    count = len(cases[base])
+    if count < 2 * checks.whole("block", block):
+        raise EstimationError(
+            f"{count} cohorts are fewer than two blocks of {block}; give a longer history"
+        )
+    picks = circular_blocks(count, rng, replications, block)
+    rows = []
+    for name, table in cases.items():
+        if name == base:
+            continue
+        apart = cases[base][columns].to_numpy(float) - table[columns].to_numpy(float)
+        low, high = interval(apart[picks].mean(axis=1), level)
+        for n, column in enumerate(columns):
+            rows.append(
+                {
+                    "case": name,
+                    "outcome": column,
+                    "mean": float(apart[:, n].mean()),
+                    "low": float(low[n]),
+                    "high": float(high[n]),
+                    "differs": bool(low[n] > 0.0 or high[n] < 0.0),
+                    "affected": float((apart[:, n] != 0.0).mean()),
+                }
+            )
+    return pd.DataFrame(rows)
 
 
 def before_crises(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -189,6 +392,11 @@ def readings(
         for service, cohorts in outcomes.groupby("service", sort=False)
     }
     return pd.concat(parts, names=["service"]).reset_index()
+
+
+def wait_quantile(waits: pd.Series, confidence: float) -> pd.Timedelta:
+    """Quantile of the times from breach to service."""
+    return pd.Timedelta(waits.quantile(checks.fraction("confidence", confidence)))
 
 
 def time_to_liquidate(waits: Mapping[str, pd.Series], bar: pd.Timedelta) -> pd.DataFrame:

@@ -1,17 +1,13 @@
-"""Replay of a book through bars of prices, with the path inside the bar, under Aave's rules.
+"""Replay of a book through bars of prices, under the rules of an engine and in a world.
 
-Inside a bar the price of collateral runs last close → low → close at a constant log rate, in at
-least 24 sub-steps, all assets reaching their lows at half time.  What is owed runs straight from
-close to close: an assumption, for a debt asset's high inside the bar is not modelled.  Liquidity
-and keepers are infinite; historical prices already contain the sales of their time.
-
-An account is served at the first sub-step after its breach plus the oracle's delay (``"path"``).
-Two bounds leave the delay out: ``"breach"`` serves at the price at which health is exactly 1,
-``"low"`` at the sub-step of the bar at which health is lowest.
+An account is served at the first step after its breach at which the oracle shows it, keepers have
+responded, and the service pays.  Two bounds belong to a frictionless world and keepers' venues:
+``"breach"`` serves at the price at which health is exactly 1, ``"low"`` at the step of the bar at
+which health is lowest.  Historical prices already contain the sales of their time.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -22,11 +18,15 @@ from xcoll.collateral.accounts import Book
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.errors import DataError, ParameterError
 from xcoll.liquidation import _kernels
-from xcoll.liquidation.aave import RULES, Rules
+from xcoll.liquidation.mapping import VENUES
+from xcoll.liquidation.rulebooks import Aave, Euler, Rulebook
+from xcoll.liquidation.timeline import Timeline, timeline
+from xcoll.liquidation.world import World, steps_of
 
-__all__ = ["FILLS", "Conduct", "Replay", "low_prices", "rates", "replay", "replay_arrays"]
+__all__ = ["FILLS", "Conduct", "Rates", "Replay", "low_prices", "rates", "replay", "run"]
 
 FILLS = {"path": _kernels.PATH, "breach": _kernels.BREACH, "low": _kernels.LOW}
+DAY = pd.Timedelta("1D")
 
 
 @dataclass(frozen=True)
@@ -35,32 +35,37 @@ class Conduct:
 
     Attributes
     ----------
+    engine : rules of the venue.
+    world : what surrounds it.
     fill : "path", "breach" or "low"; see the head of the module.
-    delay : oracle's delay, rounded up to whole sub-steps; None for none.  Only "path" waits.
-    steps : sub-steps a bar, even and at least 24.
+    steps : steps a bar, 1 (a bar is its close) or even and at least 24.
     within : time W in which a closed account would have had to recover to count as premature.
-    rules : constants of the venue.
     prune : skip accounts that provably stay healthy; the results are the same bit for bit.
     """
 
+    engine: Rulebook = field(default_factory=Aave)
+    world: World = field(default_factory=World)
     fill: str = "path"
-    delay: str | pd.Timedelta | None = None
     steps: int = 24
     within: str | pd.Timedelta = "7D"
-    rules: Rules = RULES
     prune: bool = True
 
     def __post_init__(self) -> None:
         checks.one_of("fill", self.fill, FILLS)
-        if checks.whole("steps", self.steps, 24) % 2:
-            raise ParameterError(f"steps is {self.steps}; give an even number, half of it a leg")
-        if self.delay is not None:
-            checks.duration("delay", self.delay)
+        if checks.whole("steps", self.steps) != 1 and (self.steps < 24 or self.steps % 2):
+            raise ParameterError(
+                f"steps is {self.steps}; give 1, or an even number of at least 24, half of it a leg"
+            )
         checks.duration("within", self.within)
-
-    def delay_steps(self, bar: pd.Timedelta) -> int:
-        """The oracle's delay in sub-steps of a bar, rounded up."""
-        return 0 if self.delay is None else math.ceil(pd.Timedelta(self.delay) / bar * self.steps)
+        if self.fill == "path":
+            return
+        if not (self.world.frictionless and self.world.borrowers is None):
+            raise ParameterError(f"the bound {self.fill!r} knows no friction; give it World()")
+        if not self.engine.by_keepers or isinstance(self.engine, Euler):
+            raise ParameterError(
+                f"the bound {self.fill!r} needs an engine whose keepers come at the breach; "
+                "take Aave or Morpho, or the fill 'path'"
+            )
 
     def within_bars(self, bar: pd.Timedelta) -> int:
         """The recovery window in bars, rounded up."""
@@ -75,11 +80,12 @@ class Replay:
     ----------
     book : the book at the opening.
     times : the bars replayed.
-    step : length of a sub-step.
+    step : length of a step.
     account : accounts × `_kernels.ACCOUNT`; `accounts` is its table.
-    units : (seized, repaid, deficit) × assets; `assets` is its table.
-    by_bar : bars × (liquidated, deficit, paper); `bars` is its table.
+    units : `_kernels.UNITS` × assets; `assets` is its table.
+    by_bar : bars × `_kernels.BARS`; `bars` is its table.
     collateral, debt : account × asset units that are left; `left` is the book of them.
+    fund : dollars left in the insurance fund.
     """
 
     book: Book
@@ -90,9 +96,10 @@ class Replay:
     by_bar: np.ndarray
     collateral: np.ndarray
     debt: np.ndarray
+    fund: float = 0.0
 
     def column(self, name: str) -> np.ndarray:
-        """One column of `account` as the kernel left it; times are in sub-steps."""
+        """One column of `account` as the kernel left it; times are in steps."""
         return self.account[:, _kernels.ACCOUNT.index(name)]
 
     @property
@@ -103,12 +110,14 @@ class Replay:
 
     @property
     def accounts(self) -> pd.DataFrame:
-        """By account id: dollars and times.
+        """By account id: dollars at the market, times and flags.
 
-        ``repaid``, ``seized``, ``fee``, ``deficit`` (written off, at the close of the bar),
-        ``under`` (still missing at the end); ``breach`` (from the opening to the breach first
-        served), ``wait`` (from there to the service; both NaT where never served); ``bar`` of the
-        service (0 where never), ``calls``, ``premature``.
+        ``repaid`` (cash that cleared debt), ``seized``, ``fee`` (kept by the venue), ``deficit``
+        (lost, at the close of the bar), ``under`` (still missing at the end), ``credit`` (paid to
+        the borrower), ``covered`` (by the fund), ``added`` (by the borrower); ``breach`` (from the
+        opening to the breach first served), ``wait`` (from there to the service; both NaT where
+        never served); ``bar`` of the service (0 where never), ``calls``, ``premature``,
+        ``lowered`` (closed by a threshold that came down, not by the price).
         """
         table = pd.DataFrame(
             self.account,
@@ -116,6 +125,7 @@ class Replay:
             index=pd.Index(self.book.ids, name="account"),
         )
         served = table["calls"] > 0
+        dollars = ["repaid", "seized", "fee", "deficit", "under", "credit", "covered", "added"]
         times = pd.DataFrame(
             {
                 "breach": (table["since"] * self.step).where(served),
@@ -123,30 +133,52 @@ class Replay:
                 "bar": table["bar"].astype(int),
                 "calls": table["calls"].astype(int),
                 "premature": table["premature"] > 0,
+                "lowered": (table["lowered"] > 0) & served,
             }
         )
-        return pd.concat([table.loc[:, "repaid":"under"], times], axis=1)
+        return pd.concat([table[dollars], times], axis=1)
 
     @property
     def assets(self) -> pd.DataFrame:
-        """By asset: units ``seized``, ``repaid``, ``deficit``."""
+        """By asset: units ``seized``, ``extinguished`` (debt that closing cleared), ``deficit``,
+        ``added`` and ``paid`` (pledged and repaid by borrowers), ``lot`` (still with the venue),
+        ``returned`` (to the borrower from an auction).
+
+        Units are conserved: collateral before + added = left + seized; debt before = left +
+        extinguished + paid + deficit, where debt units bear the index of interest.
+        """
         index = pd.Index(self.book.assets, name="asset")
-        return pd.DataFrame(self.units.T, index=index, columns=["seized", "repaid", "deficit"])
+        return pd.DataFrame(self.units.T, index=index, columns=list(_kernels.UNITS))
 
     @property
     def bars(self) -> pd.DataFrame:
-        """By time: dollars ``liquidated``, ``deficit``, and ``paper``.
+        """By time: dollars ``liquidated``, ``deficit``, ``paper``, ``waiting``, ``covered``.
 
-        ``paper`` is the debt beyond the collateral at the bar's low, of accounts that had not been
-        written off.
+        ``paper`` is what is missing at the bar's low of accounts that had not been written off,
+        ``waiting`` the debt of accounts that nobody had served at its close.
         """
-        names = ["liquidated", "deficit", "paper"]
-        return pd.DataFrame(self.by_bar, index=self.times, columns=names)
+        return pd.DataFrame(self.by_bar, index=self.times, columns=list(_kernels.BARS))
 
     @property
     def left(self) -> Book:
         """What is left of the book, in units."""
         return Book(self.book.assets, self.collateral, self.debt, self.book.ids)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A parameter set in the order of a book's assets; zero for an asset without a row.
+
+    Attributes
+    ----------
+    threshold, bonus, fee : LT, LB and the protocol's share of the bonus.
+    path : LT by bar × asset, row t for bar t + 1; None where LT stays.
+    """
+
+    threshold: np.ndarray
+    bonus: np.ndarray
+    fee: np.ndarray
+    path: np.ndarray | None = None
 
 
 def low_prices(close: pd.DataFrame, excursion: pd.DataFrame) -> pd.DataFrame:
@@ -182,6 +214,32 @@ def low_prices(close: pd.DataFrame, excursion: pd.DataFrame) -> pd.DataFrame:
     return np.minimum(low, reached).where(reached.notna())
 
 
+def rates(
+    assets: list[str],
+    parameters: RiskParameters,
+    thresholds: pd.DataFrame | None = None,
+    times: pd.DatetimeIndex | None = None,
+) -> Rates:
+    """`parameters` in the order of `assets`.
+
+    `thresholds`, time × asset, is a path of LT: a value holds from the bar after its time on, for
+    that is when it is known.  An asset that is not in it keeps the LT of `parameters`; before its
+    first value too.
+    """
+    frame = parameters.frame.reindex(assets).fillna(0.0)
+    threshold, bonus, fee = (
+        frame[name].to_numpy(dtype=float, copy=True)
+        for name in ("threshold", "bonus", "protocol_fee")
+    )
+    if thresholds is None:
+        return Rates(threshold, bonus, fee)
+    known = thresholds.reindex(times[:-1], method="ffill").reindex(columns=assets)
+    path = known.fillna(pd.Series(threshold, assets)).to_numpy()
+    if not ((path >= 0) & (path <= 1)).all():
+        raise ParameterError("thresholds of the path must be fractions in [0, 1]")
+    return Rates(path[0].copy(), bonus, fee, path)
+
+
 def replay(
     book: Book,
     close: pd.DataFrame,
@@ -189,6 +247,8 @@ def replay(
     parameters: RiskParameters,
     conduct: Conduct | None = None,
     bars: int | None = None,
+    thresholds: pd.DataFrame | None = None,
+    scale: np.ndarray | None = None,
 ) -> Replay:
     """Run `book` from the first row of `close`, its opening, through the `bars` that follow.
 
@@ -198,17 +258,18 @@ def replay(
         beyond `bars` only serve to judge what came back within the recovery window.
     parameters : thresholds, bonuses and fees; an asset without a row backs nothing.
     bars : number of bars replayed; all rows after the first by default.
+    thresholds : time × asset, a path of thresholds; see `rates`.
+    scale : multiplies the thresholds of each account, for a haircut of its own basket.
 
     Returns
     -------
     Replay
-        Units are conserved: collateral before = left + seized, debt before = left + repaid +
-        deficit.
 
     Raises
     ------
     DataError
-        An asset that the book holds or owes lacks a price in a row, or has a low above a close.
+        An asset that the book holds or owes lacks a price in a row, or has a low above a close; an
+        account that the engine cannot hold.
     ParameterError
         Fewer than two rows, or more bars than rows.
     """
@@ -219,59 +280,129 @@ def replay(
             f"a replay of {bars} bars needs {bars + 1} rows of prices or more; {len(close)} given"
         )
     closes, lows = _prices(book, close, low)
-    return replay_arrays(
-        book, close.index[: bars + 1], closes, lows, rates(book.assets, parameters), conduct
+    line = timeline(
+        closes, lows, close.index[1] - close.index[0], conduct.steps, conduct.world, book.assets
     )
+    given = rates(book.assets, parameters, thresholds, close.index)
+    return run(book, close.index[: bars + 1], line, given, conduct, scale)
 
 
-def replay_arrays(
+def run(
     book: Book,
     times: pd.DatetimeIndex,
-    closes: np.ndarray,
-    lows: np.ndarray,
-    rates: tuple[np.ndarray, np.ndarray, np.ndarray],
+    line: Timeline,
+    given: Rates,
     conduct: Conduct,
+    scale: np.ndarray | None = None,
 ) -> Replay:
-    """`replay` on checked arrays (bar × asset in the order of the book), for many cohorts.
+    """`replay` on a timeline of checked prices, for many books on the same one.
 
-    `times` are the opening and the bars replayed; the arrays may hold more rows.  An asset that
-    the book does not use may have any finite price.
+    `times` are the opening and the bars replayed; the timeline may go on.  An asset that the book
+    does not use may have any finite price.
     """
-    bars, bar = len(times) - 1, times[1] - times[0]
-    account = np.zeros((len(book), len(_kernels.ACCOUNT)))
-    units = np.zeros((3, len(book.assets)))
-    by_bar = np.zeros((bars, 3))
-    collateral, debt = book.collateral.copy(order="C"), book.debt.copy(order="C")
+    _fits(book, conduct.engine)
+    world, bars = conduct.world, len(times) - 1
+    keepers, borrowers = world.keepers, world.borrowers
+    accounts, assets = book.collateral.shape
+    threshold, rules = conduct.engine.compiled(book.assets, given.threshold, given.bonus, given.fee)
+    path = threshold
+    if given.path is not None:
+        held = np.divide(threshold, given.threshold, out=np.ones(assets), where=given.threshold > 0)
+        path = given.path * held  # where an engine calls earlier, it does so all along
+    prices = line.prices(path, threshold)
+    debt_usd = book.debt @ line.owed[0]
+    means = np.zeros(accounts) if borrowers is None else borrowers.means(debt_usd)
+    call = 1.0 if borrowers is None else borrowers.call
+    level = np.where(means > 0.0, call, 1.0)
+    scale = np.ones(accounts) if scale is None else own(scale)
+    room, fund = conduct.engine.room
+    shared = world.shared or math.isfinite(room) or fund > 0.0
+
+    order = slice(None)
+    if shared and keepers.order == "largest first":
+        order = np.argsort(-debt_usd, kind="stable")
+    opening = (own(book.collateral[order]), own(book.debt[order]))
+    collateral, debt = np.empty_like(opening[0]), np.empty_like(opening[1])
+    account = np.zeros((accounts, len(_kernels.ACCOUNT)))
+    units = np.zeros((len(_kernels.UNITS), assets))
+    by_bar = np.zeros((bars, len(_kernels.BARS)))
+    day = max(1, round(DAY / line.step))
+    pool = _kernels.Pool(
+        np.zeros(assets),
+        np.zeros(day if math.isfinite(keepers.capital) else 0),
+        np.array([keepers.capital, fund, room, 0.0]),
+    )
     _kernels.replay(
+        *opening,
         collateral,
         debt,
-        own(closes),
-        own(lows),
-        *rates,
-        conduct.rules.array(),
+        own(scale[order]),
+        own(level[order]),
+        own(means[order]),
+        prices,
+        rules,
+        _market(world, book.assets, times, line, conduct),
+        pool,
+        line.steps,
         bars,
-        conduct.steps,
-        conduct.delay_steps(bar),
+        conduct.within_bars(line.steps * line.step),
         FILLS[conduct.fill],
-        conduct.within_bars(bar),
+        shared,
         conduct.prune,
         account,
         units,
         by_bar,
     )
-    return Replay(book, times[1:], bar / conduct.steps, account, units, by_bar, collateral, debt)
+    if not isinstance(order, slice):
+        back = np.argsort(order, kind="stable")
+        account, collateral, debt = account[back], collateral[back], debt[back]
+    left = float(pool.purse[1])
+    return Replay(book, times[1:], line.step, account, units, by_bar, collateral, debt, left)
 
 
-def rates(
-    assets: list[str], parameters: RiskParameters
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """LT, LB and the protocol's share of the bonus in the order of `assets`; zero where absent."""
-    frame = parameters.frame.reindex(assets).fillna(0.0)
-    threshold, bonus, fee = (
-        frame[name].to_numpy(dtype=float, copy=True)
-        for name in ("threshold", "bonus", "protocol_fee")
+def _market(
+    world: World, assets: list[str], times: pd.DatetimeIndex, line: Timeline, conduct: Conduct
+) -> _kernels.World:
+    """The kernel's view of keepers, borrowers and depth."""
+    keepers, borrowers, depth = world.keepers, world.borrowers, world.depth
+    delay = 0 if borrowers is None else steps_of(borrowers.delay, line.step)
+    trade = np.array(
+        [
+            keepers.margin,
+            keepers.gas,
+            steps_of(keepers.response, line.step),
+            0.0 if depth is None else depth.absorbed(line.step),
+            keepers.order == "first come",
+            1.0 if borrowers is None else borrowers.target,
+            delay,
+            False if borrowers is None else borrowers.top_up,
+            line.step / pd.Timedelta("1s"),
+            not world.oracle.instant,
+        ],
+        dtype=float,
     )
-    return threshold, bonus, fee
+    if depth is None:
+        none = np.ones((len(assets), 0))
+        return _kernels.World(np.zeros(0), none, np.ones((len(times), len(assets))), trade)
+    return _kernels.World(
+        own(depth.size), depth.levels(assets), own(depth.by_bar(times, assets)), trade
+    )
+
+
+def _fits(book: Book, engine: Rulebook) -> None:
+    """Refuse accounts that the engine cannot hold."""
+    form = VENUES[engine.form]
+    for one, side, units in (
+        (form.one_collateral, "collaterals", book.collateral),
+        (form.one_debt, "debts", book.debt),
+    ):
+        several = np.count_nonzero(units, axis=1) > 1 if one else np.zeros(1, dtype=bool)
+        if several.any():
+            first = ", ".join(map(str, np.asarray(book.ids)[several][:5]))
+            raise DataError(
+                f"{int(several.sum())} accounts have several {side} ({first}), which "
+                f"{engine.form} cannot hold; split the book with `mapping.split` first"
+            )
 
 
 def _prices(book: Book, close: pd.DataFrame, low: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

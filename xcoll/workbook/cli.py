@@ -27,6 +27,20 @@ examples
   xcoll run --until 05 -p confidence=0.975    up to the haircuts, at another level
   xcoll run --name tight -f tight.yaml        a run of its own beside the default one
   xcoll params 05                             what notebook 05 can be told
+  xcoll sweep grid.yaml                       a grid of parameters and books, on all cores
+"""
+
+GRID = """\
+a grid names a work and its axes; all other settings have the defaults of the work
+  work: cohorts
+  axes:
+    factor: {from: 0.6, to: 1.4, step: 0.2}
+    fill: [path, low]
+    book_seed: {from: 0, to: 4}
+  fixed: {cohort_size: 4000}
+
+Finished tasks are kept, and only what is missing or stale is carried out: the same command goes on
+where it was stopped, and a grid that grew runs what is new.
 """
 
 
@@ -67,6 +81,21 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--force", action="store_true", help="run also what is not stale")
     run.add_argument("--dry-run", action="store_true", help="say what would run, and why")
     run.add_argument("--timeout", type=int, default=1800, help="seconds for a cell (%(default)s)")
+
+    sweep = commands.add_parser(
+        "sweep",
+        help="carry out a grid of parameters, paths and books on many processes",
+        epilog=GRID,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sweep.add_argument("grid", type=Path, metavar="GRID.yaml", help="the grid, see below")
+    sweep.add_argument("--name", help="folder of the results under reports/sweeps/ (the grid's)")
+    sweep.add_argument("--run", default="default", help="run whose artifacts are read")
+    where = sweep.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, help="processes of this machine (one a core)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="a dask scheduler, tcp://host:port")
+    where.add_argument("--serial", action="store_true", help="all in this process")
+    sweep.add_argument("--force", action="store_true", help="accept a very large grid")
 
     commands.add_parser("list", help="the notebooks, their questions and their state").add_argument(
         "--name", default="default", help="run whose state is shown"
@@ -138,13 +167,15 @@ def _run(options: argparse.Namespace) -> int:
     from xcoll.workbook import plan, project, publish, runner
     from xcoll.workbook.progress import Progress
     from xcoll.workbook.store import Store
+    from xcoll.workbook.sweep.store import FOLDER
 
     if options.jobs < 1 or options.timeout < 1:
         raise ParameterError("--jobs and --timeout take whole numbers from 1 on")
-    if not options.name or options.name.startswith(".") or Path(options.name).name != options.name:
-        raise ParameterError(f"--name {options.name!r}: give the name of one folder, like base")
-    if options.name == project.TIMINGS:
-        raise ParameterError(f"--name {options.name}: that folder is make bench's; take another")
+    _one_folder(options.name)
+    taken = {project.TIMINGS: "make bench", FOLDER: "xcoll sweep"}
+    if options.name in taken:
+        owner = taken[options.name]
+        raise ParameterError(f"--name {options.name}: that folder is {owner}'s; take another")
     here = project.find(reports=options.reports)
     settings, texts = _overrides(options, here.chain)
     wanted = plan.build(
@@ -187,6 +218,11 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _one_folder(name: str) -> None:
+    if not name or name.startswith(".") or Path(name).name != name:
+        raise ParameterError(f"--name {name!r}: give the name of one folder, like base")
+
+
 def _interrupt(signum: int, frame: object) -> None:
     raise KeyboardInterrupt
 
@@ -205,6 +241,42 @@ def _dry_run(wanted: "Plan", store: "Store", before: dict[str, "Done"]) -> int:
         else:
             why = "after " + ", ".join(o for o in chain.upstream(name) if o not in finished)
         print(f"{name:<24} run   {why}")
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    # One thread for linear algebra, as the workers have: before numpy is imported.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    from contextlib import nullcontext
+
+    from xcoll.workbook import project
+    from xcoll.workbook.progress import Progress
+    from xcoll.workbook.sweep import cluster
+    from xcoll.workbook.sweep.run import sweep
+    from xcoll.workbook.sweep.serial import serial
+
+    if options.workers is not None and options.workers < 1:
+        raise ParameterError("--workers takes a whole number from 1 on")
+    name = options.grid.stem if options.name is None else options.name
+    _one_folder(name)
+    here = project.find(reports=options.reports)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with Progress() as progress:
+            if options.serial:
+                carriers = nullcontext(serial)
+            elif options.scheduler is not None:
+                carriers = cluster.remote(options.scheduler, progress.line)
+            else:
+                carriers = cluster.local(options.workers, progress.line)
+            print(sweep(options.grid, here, name, options.run, carriers, progress, options.force))
+    except KeyboardInterrupt:
+        print(
+            "xcoll: interrupted; finished tasks are kept\nthe same command goes on from there",
+            file=sys.stderr,
+        )
+        return 130
     return 0
 
 
@@ -255,6 +327,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": _list,
     "params": _params,
     "run": _run,
+    "sweep": _sweep,
     "warm": _warm,
 }
 

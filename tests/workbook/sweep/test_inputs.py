@@ -1,0 +1,62 @@
+"""Inputs of a sweep: artifacts of a finished run, each as the run wrote it."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from xcoll.errors import ArtifactError
+from xcoll.workbook import artifacts, fingerprint
+from xcoll.workbook.sweep.inputs import Inputs, collect, parse
+
+
+@pytest.fixture
+def finished(tiny):
+    """A run of the tiny project that stopped after 02."""
+    folder = tiny.reports / "base"
+    for name, content in (("numbers", {"value": [1.0]}), ("scaled", {"value": [2.0]})):
+        writer, declared = tiny.chain.artifact(name)
+        (folder / "artifacts" / writer).mkdir(parents=True)
+        artifacts.write(folder / "artifacts" / writer, name, declared, pd.DataFrame(content))
+    files = fingerprint.tree(folder)
+    (folder / "manifest.json").write_text(json.dumps({"schema": 1, "files": files}))
+    return tiny
+
+
+def test_artifacts_come_with_the_hashes_of_the_run(finished):
+    inputs = collect(finished, "base", ["scaled"])
+    path = finished.reports / "base/artifacts/02_scale/scaled.parquet"
+    assert inputs.hashes == {"02_scale/scaled.parquet": fingerprint.file(path)}
+    read = parse(inputs.contents)
+    pd.testing.assert_frame_equal(read["scaled"], pd.DataFrame({"value": [2.0]}))
+    assert parse({"total.json": b'{"total": 1}'}) == {"total": {"total": 1}}
+
+
+def test_a_work_that_reads_nothing_needs_no_run(tiny):
+    assert collect(tiny, "none", []) == Inputs()
+
+
+@pytest.mark.parametrize(
+    ("run", "again"), [("default", "with: xcoll run$"), ("x", "with: xcoll run --name x$")]
+)
+def test_a_missing_run(finished, run, again):
+    with pytest.raises(ArtifactError, match=again):
+        collect(finished, run, ["scaled"])
+
+
+def test_an_artifact_that_the_run_did_not_come_to(finished):
+    with pytest.raises(ArtifactError, match="xcoll run --name base --until 03_square"):
+        collect(finished, "base", ["scaled", "squared"])
+
+
+def test_an_artifact_that_nobody_writes(finished):
+    with pytest.raises(ArtifactError, match="did you mean 'scaled'"):
+        collect(finished, "base", ["scald"])
+
+
+@pytest.mark.parametrize("damage", ["changed", "gone"])
+def test_an_artifact_that_is_not_what_the_run_wrote(finished, damage):
+    path = finished.reports / "base/artifacts/01_load/numbers.parquet"
+    path.write_bytes(b"other") if damage == "changed" else path.unlink()
+    with pytest.raises(ArtifactError, match="is not what the run wrote"):
+        collect(finished, "base", ["numbers"])
