@@ -82,12 +82,13 @@ def test_every_error_of_the_house_has_one_base():
         assert issubclass(getattr(errors, name), XcollError)
 
 
-def test_an_edited_kernel_gets_another_cache(tmp_path, monkeypatch):
+@pytest.mark.parametrize("place", ["_kernels.py", "_kernels/sale.py"])
+def test_an_edited_kernel_gets_another_cache(tmp_path, monkeypatch, place):
     assert str(_jit.kernel_cache()) == numba.config.CACHE_DIR
     package = tmp_path / "xcoll"
-    (package / "floor").mkdir(parents=True)
+    (package / "floor" / "_kernels").mkdir(parents=True)
     monkeypatch.setattr(_jit, "__file__", str(package / "_jit.py"))
-    kernels = package / "floor" / "_kernels.py"
+    kernels = package / "floor" / place
     kernels.write_text("x = 1\n")
     before = _jit.kernel_cache()
     kernels.write_text("x = 2\n")

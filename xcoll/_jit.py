@@ -27,7 +27,7 @@ def kernel_cache() -> Path:
     """Folder of the compiled kernels, named by their sources and numba's version."""
     digest = hashlib.sha256(numba.__version__.encode())
     package = Path(__file__).parent
-    for source in sorted(package.rglob("_kernels.py")):
+    for source in sorted({*package.rglob("_kernels.py"), *package.rglob("_kernels/*.py")}):
         digest.update(source.relative_to(package).as_posix().encode())
         digest.update(source.read_bytes())
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -37,9 +37,9 @@ def kernel_cache() -> Path:
 numba.config.CACHE_DIR = str(kernel_cache())
 
 kernel = numba.njit(cache=True, error_model="numpy")
-# numba counts references wherever an array is sliced or taken out of a tuple, and a call hands every
-# array of a tuple over word by word; kernels that run millions of times and make no array do
-# without both.  The switch `_nrt` is numba's own but not public: the same numbers, three times
+# numba counts references wherever an array is sliced or taken out of a tuple, and a call hands
+# every array of a tuple over word by word; kernels that run millions of times and make no array
+# do without both.  The switch `_nrt` is numba's own but not public: the same numbers, three times
 # faster.
 bare_kernel = numba.njit(cache=True, error_model="numpy", _nrt=False)
 inlined = numba.njit(cache=True, error_model="numpy", _nrt=False, forceinline=True)

@@ -98,9 +98,7 @@ def agree(
         parameters = parameters_at(table, horizon, assets)
         waits = run(replace(study.weekly, parameters=parameters)).waits
         if waits.empty:
-            raise EstimationError(
-                "nobody was served, so there is no time to feed back"
-            )
+            raise EstimationError("nobody was served, so there is no time to feed back")
         wait = wait_quantile(waits, confidence)
         following = max(lag + wait, HOUR)
         agrees = abs(following - horizon) <= within

@@ -40,7 +40,8 @@ class Conduct:
     fill : "path", "breach" or "low"; see the head of the module.
     steps : steps a bar, 1 (a bar is its close) or even and at least 24.
     within : time W in which a closed account would have had to recover to count as premature.
-    prune : skip accounts that provably stay healthy; the results are the same bit for bit.
+    prune : skip accounts to which provably nothing happens; they end the same bit for bit, and
+        sums over accounts by bar agree to rounding.
     """
 
     engine: Rulebook = field(default_factory=Aave)

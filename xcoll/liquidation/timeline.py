@@ -53,10 +53,11 @@ class Timeline:
         groups = -(-blocks // _kernels.GROUP)
         lines = np.zeros((blocks, 2 * assets, _kernels.LANE))
         floors = np.full((groups, 2 * assets, _kernels.GROUP), np.inf)
-        wide = np.full((groups, 2 * assets), np.inf)
-        _kernels.layout(trigger, self.owed, self.market, self.due, lines, floors, wide)
+        wide, tall = np.full((groups, 2 * assets), np.inf), np.full((groups, 2 * assets), -np.inf)
+        bounds = (lines, floors, wide, tall)
+        _kernels.layout(trigger, self.owed, self.market, self.due, *bounds)
         return _kernels.Prices(
-            trigger, self.oracle, self.owed, self.market, self.due, own(first), lines, floors, wide
+            trigger, self.oracle, self.owed, self.market, self.due, own(first), *bounds
         )
 
 

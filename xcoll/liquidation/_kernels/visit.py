@@ -1,0 +1,232 @@
+# ruff: noqa: ANN001, ANN202  (numba takes the types from the call)
+"""What happens to an account at one step."""
+
+import numpy as np
+
+from xcoll._jit import bare_kernel, inlined
+from xcoll.liquidation._kernels.depth import counted, worth_counting
+from xcoll.liquidation._kernels.keepers import serve_at_breach, serve_by_keepers
+from xcoll.liquidation._kernels.sale import sell_a_step
+from xcoll.liquidation._kernels.search import ahead, lowest
+from xcoll.liquidation._kernels.standing import bare, gather, is_breached, missing, standing
+from xcoll.liquidation._kernels.state import (
+    ADDED,
+    BAR,
+    BLIND,
+    BREACH,
+    BROUGHT,
+    CALLS,
+    CASH,
+    COMPOUND,
+    COVERED,
+    CREDIT,
+    DEFICIT,
+    DELAY,
+    EXCHANGE,
+    FEE,
+    FUND,
+    FUNDED,
+    GONE,
+    KEPT,
+    LIQUIDATED,
+    LOST,
+    LOW,
+    LOWERED,
+    MAKER,
+    PAID,
+    PAPER,
+    PATH,
+    REPAID,
+    RESPONSE,
+    SECONDS,
+    SEIZED,
+    SINCE,
+    TARGET,
+    TOP_UP,
+    UNDER,
+    WAIT,
+    WAITING,
+    WRITTEN_OFF,
+)
+from xcoll.liquidation._kernels.takeover import absorb, auction, bark, storefront
+
+__all__ = ["is_premature", "visit"]
+
+
+@inlined
+def respond(rules, world, state, desk, i, secured, total, out) -> None:
+    """Twin of `Borrowers.respond`: repay, or pledge more of the largest collateral."""
+    target = world.trade[TARGET]
+    if world.trade[TOP_UP] > 0.0:
+        k, most = -1, 0.0
+        for a in range(len(desk.c)):
+            backs = desk.c[a] * desk.trigger[a]
+            if backs > most:
+                k, most = a, backs
+        if k < 0:
+            return
+        threshold = state.scale[i] * desk.trigger[k] / desk.oracle[k]
+        worth, wanted = desk.c[k] * desk.oracle[k], (target * total - secured) / threshold
+        dollars = min(worth_counting(rules.bounds, rules.ratios, k, worth, wanted), state.budget[i])
+        state.large[i] = state.large[i] or rules.bounds[k, 0] < np.inf
+        units = dollars / desk.oracle[k]
+        desk.c[k] += units
+        out.units[BROUGHT, k] += units
+    else:
+        dollars = min(total - secured / target, state.budget[i])
+        share = dollars / total
+        for a in range(len(desk.c)):
+            units = desk.d[a] * share
+            desk.d[a] -= units
+            out.units[PAID, a] += units
+    state.budget[i] -= dollars
+    out.account[i, ADDED] += dollars
+    if state.budget[i] <= 0.0:
+        state.level[i] = 1.0
+
+
+@inlined
+def settle(state, i, bar, out) -> None:
+    """What the venue took over is sold: its claim is a loss, or what it made is its fee."""
+    if state.claim[i] > 0.0:
+        out.account[i, DEFICIT] += state.claim[i]
+        out.by_bar[bar - 1, WRITTEN_OFF] += state.claim[i]
+    else:
+        out.account[i, FEE] -= state.claim[i]
+    state.claim[i] = 0.0
+    state.top[i] = 0.0
+
+
+@inlined
+def visit(rules, world, pool, state, prices, desk, i, s, steps, last, fill, out):
+    """What account i and those who deal with it do at step s; returns the next step to come."""
+    bar = (s - 1) // steps + 1
+    scale, large = state.scale[i], state.large[i]
+    blind, now = world.trade[BLIND] > 0.0, s * world.trade[SECONDS]
+    gather(prices, desk, s)
+    secured, total = standing(rules, desk, scale, large)
+
+    if state.reply[i] == s or (
+        world.trade[DELAY] == 0.0 and secured < state.level[i] * total and state.level[i] > 1.0
+    ):
+        state.reply[i] = -1
+        if secured < world.trade[TARGET] * total:
+            respond(rules, world, state, desk, i, secured, total, out)
+            large = state.large[i]
+            secured, total = standing(rules, desk, scale, large)
+    if state.level[i] > 1.0 and state.reply[i] < 0 and secured < state.level[i] * total:
+        state.reply[i] = s + max(1, int(world.trade[DELAY]))
+
+    waits = False
+    if state.top[i] == 0.0 and is_breached(rules, secured, total):
+        if state.due[i] < 0:
+            state.due[i] = s
+            if fill == PATH:
+                state.due[i] = s + int(world.trade[RESPONSE])
+            elif fill == LOW:
+                end = min(bar * steps, last)
+                state.due[i] = lowest(rules, prices, desk, scale, large, s, end + 1)
+            if out.account[i, CALLS] == 0.0:
+                gather(prices, desk, s - 1)
+                backed, owed = standing(rules, desk, scale, large)
+                before, after = max(0.0, backed - owed), secured - total
+                share = before / (before - after) if before > after else 1.0
+                out.account[i, SINCE] = s - 1 + share
+                gather(prices, desk, s)
+                for a in range(len(desk.c)):
+                    desk.trigger[a] = desk.oracle[a] * prices.first[a]
+                backed, owed = standing(rules, desk, scale, large)
+                out.account[i, LOWERED] = 0.0 if is_breached(rules, backed, owed) else 1.0
+                gather(prices, desk, s)
+        waits = True
+        if s >= state.due[i]:
+            desk.flow[:] = 0.0
+            calls = 1
+            if rules.code == COMPOUND:
+                absorb(rules, state, desk, i, out)
+            elif rules.code == MAKER:
+                calls = 1 if bark(rules, pool, state, desk, i, now, out) else 0
+            elif rules.code == EXCHANGE:
+                over = sell_a_step(rules, world, pool, desk, scale, secured, total, large, bar, out)
+                out.account[i, CREDIT] += max(0.0, over)
+            elif fill == BREACH:
+                calls = serve_at_breach(rules, world, pool, prices, desk, scale, bar, s, out)
+                gather(prices, desk, s)
+            else:
+                calls = serve_by_keepers(rules, world, pool, desk, scale, bar, out)
+            if calls > 0:
+                if out.account[i, CALLS] == 0.0:
+                    out.account[i, BAR] = bar
+                    if fill != BREACH:
+                        out.account[i, WAIT] = s - out.account[i, SINCE]
+                out.account[i, CALLS] += calls
+                out.account[i, REPAID] += desk.flow[CASH]
+                out.account[i, SEIZED] += desk.flow[GONE]
+                out.account[i, FEE] += desk.flow[KEPT]
+                out.by_bar[bar - 1, LIQUIDATED] += desk.flow[GONE]
+            if bare(desk):
+                lost = 0.0
+                for a in range(len(desk.c)):
+                    out.units[LOST, a] += desk.d[a]
+                    lost += desk.d[a] * prices.due[min(bar * steps, last), a]
+                    desk.d[a] = 0.0
+                covered = 0.0
+                if rules.code == EXCHANGE:
+                    covered = min(lost, pool.purse[FUND])
+                    pool.purse[FUND] -= covered
+                out.account[i, COVERED] += covered
+                out.account[i, DEFICIT] += lost - covered
+                out.by_bar[bar - 1, FUNDED] += covered
+                out.by_bar[bar - 1, WRITTEN_OFF] += lost - covered
+            secured, total = standing(rules, desk, scale, large)
+            waits = state.top[i] == 0.0 and is_breached(rules, secured, total)
+        if not waits:
+            state.due[i] = -1
+    else:
+        state.due[i] = -1
+
+    held = state.top[i] > 0.0
+    if held and rules.code == COMPOUND:
+        held = storefront(rules, world, pool, state, prices, i, s, bar)
+    elif held and now > state.kick[i]:
+        held = auction(rules, world, pool, state, prices, i, s, bar, out)
+    if state.top[i] > 0.0 and not held:
+        settle(state, i, bar, out)
+    if rules.code == MAKER and not held and is_breached(rules, secured, total):
+        waits = True  # the rest of a vault that was too large for one auction
+
+    if waits and s % steps == 0:
+        out.by_bar[bar - 1, WAITING] += total
+    lowest_of_bar = s % steps == steps // 2
+    if (waits or held or blind) and (lowest_of_bar or s == last):
+        short = missing(desk)
+        if held:
+            claim = state.claim[i]
+            for a in range(len(state.lot)):
+                claim -= state.lot[a, i] * prices.market[s, a]
+            short += max(0.0, claim)
+        if lowest_of_bar:
+            out.by_bar[bar - 1, PAPER] += short
+        if s == last:
+            out.account[i, UNDER] = short
+    return ahead(rules, world, state, prices, desk, i, s + 1, last)
+
+
+@bare_kernel
+def is_premature(opening_c, opening_d, n, scale, rules, prices, steps, start, end):
+    """Whether the untouched account stays solvent and is back above 1 at a close, in time."""
+    for bar in range(start, end + 1):
+        low, close = (bar - 1) * steps + (steps + 1) // 2, bar * steps
+        worth, owes, secured, total = 0.0, 0.0, 0.0, 0.0
+        for a in range(opening_c.shape[1]):
+            worth += opening_c[n, a] * prices.market[low, a]
+            owes += opening_d[n, a] * prices.due[low, a]
+            value = opening_c[n, a] * prices.oracle[close, a]
+            counts = counted(rules.bounds, rules.ratios, a, value)
+            secured += counts / prices.oracle[close, a] * prices.trigger[close, a]
+            total += opening_d[n, a] * prices.owed[close, a]
+        if worth < owes:
+            return False
+        if scale * secured >= total:
+            return True
+    return False
