@@ -583,7 +583,7 @@ class CompoundVenue(SellingVenue):
 
 
 class MakerVenue(SellingVenue):
-    """Account → auction, its collateral, and the second of its next stair."""
+    """Account → auction, its collateral, and the number of its next stair."""
 
     def lot(self, i):
         auction, k, _ = self.holds[i]
@@ -609,23 +609,27 @@ class MakerVenue(SellingVenue):
         lot = account.collateral[k] if whole else auction.lot
         seized = lot * np.eye(len(self.lt))[k]
         self.take_over(i, s, seized, 1.0 if whole else auction.due / account.total, auction.due)
-        self.holds[i] = [replace(auction, lot=lot), k, now]
+        self.holds[i] = [replace(auction, lot=lot), k, 0]
         return 1
 
     def sell(self, i, s):
         rules = self.rules.rules
-        while i in self.holds and self.holds[i][2] <= self.seconds(s):
-            auction, k, at = self.holds[i]
-            ask = maker.price(auction, at - auction.started, rules)
-            if maker.needs_reset(auction, at - auction.started, ask, rules):
+        while i in self.holds:
+            auction, k, stair = self.holds[i]
+            elapsed = stair * rules.step
+            if auction.started + elapsed > self.seconds(s):
+                return
+            ask = maker.price(auction, elapsed, rules)
+            if maker.needs_reset(auction, elapsed, ask, rules):
                 self.sim.ledger.resets += 1
-                auction = maker.redo(auction, self.sim.oracle[s, k], rules, at)
+                oracle = self.sim.oracle[s, k]
+                auction, stair = maker.redo(auction, oracle, rules, auction.started + elapsed), 0
                 self.holds[i][0], ask = auction, auction.top
             if auction.started == self.seconds(s):
                 return  # buyers look at what starts with this step in the next one
             self.bid(i, s, ask)
             if i in self.holds:
-                self.holds[i][2] = at + rules.step
+                self.holds[i][2] = stair + 1
 
     def bid(self, i, s, ask):
         sim, (auction, k, _) = self.sim, self.holds[i]

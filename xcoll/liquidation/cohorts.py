@@ -6,7 +6,7 @@ Here every week opens a book that runs 30 days, and each crisis adds books that 
 days before it.  Weekly cohorts overlap and are averaged; crisis cohorts are shown one by one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -32,18 +32,21 @@ from xcoll.liquidation.outcomes import (
 )
 from xcoll.liquidation.replay import Conduct, Replay, rates
 from xcoll.liquidation.replay import run as run_book
-from xcoll.liquidation.timeline import timeline
+from xcoll.liquidation.timeline import Timeline, timeline
 
 __all__ = [
     "CRISES",
     "Baskets",
     "Cohorts",
     "Study",
+    "Window",
     "calendar",
     "compare",
+    "efficiency",
     "listed",
     "run",
     "simulated",
+    "windows",
 ]
 
 # First day of the fall; UTC dates of the bundled daily closes.
@@ -132,7 +135,8 @@ class Cohorts:
     ----------
     outcomes : one row a cohort; columns ``start``, ``kind`` ("weekly" or a crisis),
         ``days_before`` (0 for weekly) and those of `outcomes.measure`.
-    waits : times from breach to service of all accounts served in weekly cohorts.
+    waits : ``wait``, from breach to service, and ``repaid`` dollars of every account served in
+        weekly cohorts or on simulated paths.
     losses : cohorts × bars, bad debt of each bar as a share of the debt at the opening; what is
         still missing at the end counts in the last bar.
     types : means over the cohorts by type of account: ``type``, ``class`` and `outcomes.BORNE` as
@@ -142,7 +146,7 @@ class Cohorts:
     """
 
     outcomes: pd.DataFrame
-    waits: pd.Series
+    waits: pd.DataFrame
     losses: np.ndarray
     types: pd.DataFrame
     assets: pd.DataFrame
@@ -272,8 +276,61 @@ def _judged(ready: _Ready, study: Study, time: pd.Timestamp) -> tuple[_Ready, np
     return _Ready.of(book, start, ready.types, ready.parent), scale
 
 
-def run(study: Study) -> Cohorts:
+@dataclass(frozen=True)
+class Window:
+    """Prices of one cohort, relative to its opening.
+
+    Attributes
+    ----------
+    times : its opening and its bars.
+    known : by asset, whether it is listed at the opening.
+    line : prices by step, as the study's world shows them.
+    """
+
+    times: pd.DatetimeIndex
+    known: np.ndarray
+    line: Timeline
+
+
+def windows(study: Study) -> list[Window]:
+    """The windows of the study's calendar; they depend on its prices and world alone.
+
+    Raises
+    ------
+    ParameterError
+        A cohort lies outside the prices.
+    DataError
+        An asset that was listed at an opening lacks a price within the window.
+    """
+    close, shape, conduct = study.close, study.shape, study.conduct
+    bars = study.bars
+    reach = bars + conduct.within_bars(study.bar) + 1
+    starts = close.index.get_indexer(study.calendar["start"])
+    if (starts < 0).any() or (starts + bars >= len(close)).any():
+        raise ParameterError("a cohort lies outside the prices; make the calendar of these prices")
+    here = study.universe[shape.assets].to_numpy()[starts]
+    closes, lows = (frame[shape.assets].to_numpy(dtype=float) for frame in (close, study.low))
+    made = []
+    for first, known in zip(starts, here, strict=True):
+        # Whoever is not listed has no weight; any finite price will do for it.
+        window = slice(first, first + reach)
+        close_index = np.where(known, closes[window] / closes[first], 1.0)
+        low_index = np.where(known, lows[window] / closes[first], 1.0)
+        low_index[0] = 1.0
+        _complete(close_index, low_index, close.index[first], shape.assets)
+        line = timeline(
+            close_index, low_index, study.bar, conduct.steps, conduct.world, shape.assets
+        )
+        made.append(Window(close.index[first : first + bars + 1], known, line))
+    return made
+
+
+def run(study: Study, prices: Sequence[Window] | None = None) -> Cohorts:
     """Replay every cohort of `study` and measure what happened to it.
+
+    Parameters
+    ----------
+    prices : `windows` of the same calendar, prices and world, where they are at hand.
 
     Notes
     -----
@@ -283,44 +340,36 @@ def run(study: Study) -> Cohorts:
 
     Raises
     ------
-    ParameterError
-        A cohort lies outside the prices.
-    DataError
-        An asset that was listed at an opening lacks a price within the window.
+    ParameterError, DataError
+        See `windows`.
     """
-    close, shape = study.close, study.shape
-    bars = study.bars
-    reach = bars + study.conduct.within_bars(study.bar) + 1
-    starts = close.index.get_indexer(study.calendar["start"])
-    if (starts < 0).any() or (starts + bars >= len(close)).any():
-        raise ParameterError("a cohort lies outside the prices; make the calendar of these prices")
-    here = study.universe[shape.assets].to_numpy()[starts]
-    closes, lows = (frame[shape.assets].to_numpy(dtype=float) for frame in (close, study.low))
+    shape, path = study.shape, study.thresholds
+    given = rates(shape.assets, study.parameters)
     books: dict[bytes, _Ready] = {}
     found = []
-    for first, kind, known in zip(starts, study.calendar["kind"], here, strict=True):
-        times = close.index[first : first + bars + 1]
-        given = rates(shape.assets, study.parameters, study.thresholds, times)
-        key = known.tobytes() + given.threshold.tobytes()
+    for window, kind in zip(prices or windows(study), study.calendar["kind"], strict=True):
+        if path is not None:
+            given = rates(shape.assets, study.parameters, path, window.times)
+        key = window.known.tobytes() + given.threshold.tobytes()
         if key not in books:
-            books[key] = _books(study, known, pd.Series(given.threshold, shape.assets))
-        # Whoever is not listed has no weight; any finite price will do for it.
-        window = slice(first, first + reach)
-        close_index = np.where(known, closes[window] / closes[first], 1.0)
-        low_index = np.where(known, lows[window] / closes[first], 1.0)
-        low_index[0] = 1.0
-        _complete(close_index, low_index, close.index[first], shape.assets)
-        line = timeline(
-            close_index,
-            low_index,
-            study.bar,
-            study.conduct.steps,
-            study.conduct.world,
-            shape.assets,
-        )
-        result = run_book(books[key].book, times, line, given, study.conduct)
-        found.append(_measured(books[key], result, kind))
+            books[key] = _books(study, window.known, pd.Series(given.threshold, shape.assets))
+        ready, scale = _judged(books[key], study, window.times[0])
+        result = run_book(ready.book, window.times, window.line, given, study.conduct, scale)
+        found.append(_measured(ready, result, kind))
     return _collected(study.calendar.reset_index(drop=True), shape.assets, found)
+
+
+def efficiency(study: Study) -> np.ndarray:
+    """Borrowing power a dollar of collateral when each cohort opens, by cohort; nothing is run.
+
+    Baskets and a moving path of thresholds are left out: it is that of `study.parameters`.
+    """
+    thresholds = study.parameters.frame["threshold"]
+    rows = study.close.index.get_indexer(study.calendar["start"])
+    here = study.universe[study.shape.assets].to_numpy()[rows]
+    listings, which = np.unique(here, axis=0, return_inverse=True)
+    made = [_books(study, known, thresholds).start.capital_efficiency for known in listings]
+    return np.array(made)[which.ravel()]
 
 
 def simulated(study: Study, paths: Paths) -> Cohorts:
@@ -348,7 +397,7 @@ def simulated(study: Study, paths: Paths) -> Cohorts:
 
 def _measured(ready: _Ready, result: Replay, kind: str) -> tuple:
     """One row of outcomes, waits, losses by bar, and what types and assets bore."""
-    waits = result.waits if kind in ("weekly", "path") else result.waits[:0]
+    waits = result.waits if kind in ("weekly", "path") else result.waits[:, :0]
     losses = result.by_bar[:, BARS.index("deficit")].copy()
     losses[-1] += result.column("under").sum()
     borne = np.hstack([ready.owed, by_type(result, ready.types, ready.parent)])
@@ -363,9 +412,13 @@ def _collected(calendar: pd.DataFrame, assets: list[str], found: list[tuple]) ->
     types = pd.DataFrame(np.mean(borne, axis=0), columns=list(BORNE))
     by_asset = pd.DataFrame(np.mean(units, axis=0).T, columns=["seized", "deficit"])
     by_asset.insert(0, "asset", assets)
-    wait = pd.Series(np.concatenate(waits), name="wait")
+    wait, repaid = np.hstack(waits)
     return Cohorts(
-        outcomes, wait, np.array(losses), pd.concat([classes(), types], axis=1), by_asset
+        outcomes,
+        pd.DataFrame({"wait": wait.astype("timedelta64[ns]"), "repaid": repaid}),
+        np.array(losses),
+        pd.concat([classes(), types], axis=1),
+        by_asset,
     )
 
 

@@ -97,8 +97,6 @@ def agree(
     for _ in range(checks.whole("rounds", rounds)):
         parameters = parameters_at(table, horizon, assets)
         waits = run(replace(study.weekly, parameters=parameters)).waits
-        if waits.empty:
-            raise EstimationError("nobody was served, so there is no time to feed back")
         wait = wait_quantile(waits, confidence)
         following = max(lag + wait, HOUR)
         agrees = abs(following - horizon) <= within

@@ -22,6 +22,7 @@ __all__ = [
     "choose",
     "chosen",
     "decide",
+    "halves",
     "holdout",
     "pareto",
     "points",
@@ -175,12 +176,12 @@ def decide(
 ) -> Choice:
     """The setting that keeps the loss budget in the whole history and in each half of it."""
     table = points(swept, confidence)
-    halves = holdout(swept, budget, window, confidence)
+    judged = holdout(swept, budget, window, confidence)
     whole = choose(table, budget)
-    factor = max(whole, float(halves["factor"].max()))
+    factor = max(whole, float(judged["factor"].max()))
     table["pareto"] = pareto(table)
     table["chosen"] = table.index == factor
-    return Choice(factor, whole, table, halves)
+    return Choice(factor, whole, table, judged)
 
 
 def tidy(path: pd.DataFrame, low: pd.DataFrame) -> pd.DataFrame:
@@ -200,6 +201,28 @@ def chosen(parameters: RiskParameters, factor: float) -> pd.DataFrame:
     return table.rename_axis("asset").reset_index()
 
 
+def halves(cohorts: pd.DataFrame, window: str | pd.Timedelta) -> dict[str, pd.DataFrame]:
+    """Rows of the "first half" and the "second half" by their column ``start``.
+
+    Cohorts of the first half whose window reaches into the second belong to neither.
+
+    Raises
+    ------
+    EstimationError
+        A half is empty.
+    """
+    starts = np.sort(cohorts["start"].unique())
+    split = pd.Timestamp(starts[len(starts) // 2])
+    parts = {
+        "first half": cohorts[cohorts["start"] + checks.duration("window", window) < split],
+        "second half": cohorts[cohorts["start"] >= split],
+    }
+    for name, part in parts.items():
+        if part.empty:
+            raise EstimationError(f"the {name} of the cohorts is empty; give a longer history")
+    return parts
+
+
 def holdout(
     swept: pd.DataFrame,
     budget: float,
@@ -207,9 +230,7 @@ def holdout(
     confidence: float = 0.95,
     cost: str = "bad_debt_es",
 ) -> pd.DataFrame:
-    """Choose on one half of the cohorts, judge on the other, and the reverse.
-
-    Cohorts of the first half whose window reaches into the second belong to neither.
+    """Choose on one half of the cohorts, judge on the other, and the reverse; see `halves`.
 
     Returns
     -------
@@ -219,16 +240,9 @@ def holdout(
         ``out_of_sample``, ``optimism`` (out less in), ``within_budget`` (out of sample), and
         ``hindsight``: the factor that the judging half itself would have chosen.
     """
-    starts = np.sort(swept["start"].unique())
-    split = pd.Timestamp(starts[len(starts) // 2])
-    halves = {
-        "first half": swept[swept["start"] + checks.duration("window", window) < split],
-        "second half": swept[swept["start"] >= split],
-    }
+    parts = halves(swept, window)
     tables = {}
-    for name, half in halves.items():
-        if half.empty:
-            raise EstimationError(f"the {name} of the cohorts is empty; give a longer history")
+    for name, half in parts.items():
         tables[name] = points(half, confidence)
     rows = []
     for chosen_on, judged_on in (("first half", "second half"), ("second half", "first half")):
@@ -238,8 +252,8 @@ def holdout(
             {
                 "chosen_on": chosen_on,
                 "judged_on": judged_on,
-                "start": halves[chosen_on]["start"].min(),
-                "end": halves[chosen_on]["start"].max(),
+                "start": parts[chosen_on]["start"].min(),
+                "end": parts[chosen_on]["start"].max(),
                 "factor": factor,
                 "efficiency": float(tables[chosen_on].loc[factor, "capital_efficiency"]),
                 "in_sample": inside,

@@ -140,6 +140,7 @@ TYPES: dict[str, tuple[tuple[float, ...], tuple[str, ...]]] = {
     "debt": ((0.005, 0.5), ("stable", "partly volatile", "mostly volatile")),
 }
 STABLE = ("USDC", "USDT")
+HOUR = pd.Timedelta("1h")
 
 
 def types_of(book: Book, thresholds: np.ndarray, stable: tuple[str, ...] = STABLE) -> pd.DataFrame:
@@ -394,32 +395,54 @@ def readings(
     return pd.concat(parts, names=["service"]).reset_index()
 
 
-def wait_quantile(waits: pd.Series, confidence: float) -> pd.Timedelta:
-    """Quantile of the times from breach to service."""
-    return pd.Timedelta(waits.quantile(checks.fraction("confidence", confidence)))
+def wait_quantile(waits: pd.DataFrame, confidence: float) -> pd.Timedelta:
+    """Time from breach to service within which a share `confidence` of the debt was repaid.
+
+    Weighted by debt, for accounts too small to pay the gas of a call may wait for ever, and none of
+    them should set a horizon.
+
+    Parameters
+    ----------
+    waits : ``wait`` and ``repaid``; see `Cohorts.waits`.
+
+    Raises
+    ------
+    EstimationError
+        Nobody was served.
+    """
+    checks.fraction("confidence", confidence)
+    if waits.empty:
+        raise EstimationError("nobody was served, so there is no time to liquidate")
+    ranked = waits.sort_values("wait", kind="stable")
+    share = ranked["repaid"].cumsum() / ranked["repaid"].sum()
+    place = min(int(share.searchsorted(confidence)), len(ranked) - 1)
+    return pd.Timedelta(ranked["wait"].iloc[place])
 
 
-def time_to_liquidate(waits: Mapping[str, pd.Series], bar: pd.Timedelta) -> pd.DataFrame:
-    """Median and 99th percentile of the time from breach to service, one row a service.
+def time_to_liquidate(waits: Mapping[str, pd.DataFrame], bar: pd.Timedelta) -> pd.DataFrame:
+    """How long it takes from breach to service, one row a service.
 
     Returns
     -------
     DataFrame
-        ``service``; ``served`` (accounts); ``median_hours``, ``p99_hours``, ``longest_hours``
-        along the modelled path, NaN where nobody was served; ``hidden``: the 99th percentile lies
-        within one bar, so all that the prices themselves say is "≤ 1 bar".
+        ``service``; ``served`` (accounts); ``median_hours``, ``p99_hours``, ``longest_hours`` over
+        accounts along the modelled path, ``p99_debt_hours`` over dollars (see `wait_quantile`), NaN
+        where nobody was served; ``hidden``: the 99th percentile lies within one bar, so all that
+        the prices themselves say is "≤ 1 bar".
     """
     rows = []
-    for service, wait in waits.items():
-        hours = wait / pd.Timedelta(hours=1)
+    for service, table in waits.items():
+        hours = table["wait"] / HOUR
+        by_debt = wait_quantile(table, 0.99) / HOUR if len(table) else np.nan
         rows.append(
             {
                 "service": service,
                 "served": len(hours),
                 "median_hours": float(hours.median()),
                 "p99_hours": float(hours.quantile(0.99)),
+                "p99_debt_hours": by_debt,
                 "longest_hours": float(hours.max()),
-                "hidden": not (wait > bar).mean() > 0.01,
+                "hidden": not (table["wait"] > bar).mean() > 0.01,
             }
         )
     return pd.DataFrame(rows)

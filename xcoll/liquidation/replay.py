@@ -105,9 +105,10 @@ class Replay:
 
     @property
     def waits(self) -> np.ndarray:
-        """Nanoseconds from breach to service of the accounts served."""
+        """Two rows: nanoseconds from breach to service, and dollars repaid, of accounts served."""
         served = self.column("calls") > 0
-        return np.rint(self.column("wait")[served] * self.step.value).astype("timedelta64[ns]")
+        wait = np.rint(self.column("wait")[served] * self.step.value)
+        return np.array([wait, self.column("repaid")[served]])
 
     @property
     def accounts(self) -> pd.DataFrame:

@@ -2,13 +2,12 @@
 
 An example::
 
-    work: cohorts
-    axes:                                            # the product of all of them, in this order
-      factor: {from: 0.6, to: 1.4, step: 0.2}        # a range holds both of its ends
-      fill: [path, low]
-      book_seed: {from: 0, to: 4}
-    fixed: {cohort_size: 4000}                       # the rest has the defaults of the work
-    chunk: 50                                        # cohorts a task, where the default is no good
+    work: replay
+    axes:                                       # the product of all of them, in this order
+      engine: [aave, morpho]
+      factor: {from: 0.6, to: 1.4, step: 0.2}   # a range holds both of its ends
+    fixed: {paths: bootstrap, number: 500}      # the rest has the defaults of the work
+    chunk: 50                                   # items a task, where the default is no good
 """
 
 import difflib
@@ -23,11 +22,12 @@ from typing import Any
 from xcoll import checks
 from xcoll.errors import DataError, ParameterError
 from xcoll.workbook import files, fingerprint
-from xcoll.workbook.sweep.tasks import Read, Task, Values, Work, chunks
+from xcoll.workbook.sweep.inputs import Read
+from xcoll.workbook.sweep.tasks import Task, Values, Work, chunks
 
 __all__ = ["Grid", "parse", "plan", "read"]
 
-BLOCKS = ("axes", "chunk", "fixed", "seed", "work")
+BLOCKS = ("axes", "chunk", "fixed", "work")
 LONGEST = 1_000_000  # values of one axis
 
 
@@ -41,14 +41,12 @@ class Grid:
     axes : name → values, in the order of the file; the last one varies fastest.
     fixed : values of all other settings of the work.
     chunk : items a task at most, None for the default of the work.
-    seed : of the work's own draws.
     """
 
     work: str
     axes: Mapping[str, list[Any]]
     fixed: Values
     chunk: int | None
-    seed: int
 
     @property
     def size(self) -> int:
@@ -59,6 +57,10 @@ class Grid:
         """Values of the axes at every point."""
         for values in itertools.product(*self.axes.values()):
             yield dict(zip(self.axes, values, strict=True))
+
+    def values(self, name: str) -> list[Any]:
+        """All values of the setting `name`."""
+        return self.axes[name] if name in self.axes else [self.fixed[name]]
 
 
 def read(path: Path, works: Mapping[str, Work]) -> Grid:
@@ -78,7 +80,7 @@ def parse(content: object, works: Mapping[str, Work]) -> Grid:
     ParameterError
         An unknown work, block or setting (the message names the nearest one), a setting that is
         an axis and fixed, an axis that is empty or has a value twice, a value that its guard
-        refuses, a seed for a work that does not draw.
+        refuses.
     """
     blocks = _mapping("the grid", content)
     _known("block", blocks, BLOCKS)
@@ -93,8 +95,6 @@ def parse(content: object, works: Mapping[str, Work]) -> Grid:
     both = sorted(given["axes"].keys() & given["fixed"].keys())
     if both:
         raise ParameterError(f"{both[0]} is an axis and fixed; leave one of them out")
-    if "seed" in blocks and not work.draws:
-        raise ParameterError(f"{name} draws nothing by task; leave seed out")
     defaults = {key: one.default for key, one in work.settings.items() if key not in given["axes"]}
     fixed = {key: work.settings[key].guard(key, value) for key, value in given["fixed"].items()}
     return Grid(
@@ -102,38 +102,46 @@ def parse(content: object, works: Mapping[str, Work]) -> Grid:
         axes={key: _axis(key, values, work) for key, values in given["axes"].items()},
         fixed=defaults | fixed,
         chunk=checks.whole("chunk", blocks["chunk"]) if "chunk" in blocks else None,
-        seed=checks.whole("seed", blocks.get("seed", 0), least=0),
     )
 
 
-def plan(grid: Grid, work: Work, read: Read, shared: str) -> list[Task]:
+def plan(
+    grid: Grid, work: Work, read: Read, shared: str, files: Mapping[str, str] | None = None
+) -> list[Task]:
     """Tasks of `grid`, point by point.
 
     Parameters
     ----------
-    read : parsed artifacts.
-    shared : hash of what every key rests on: inputs, code, versions.
+    read : parsed inputs.
+    shared : hash of what every key rests on: artifacts, code, versions.
+    files : name of a user's file → hash of its table; a key rests on those that it names.
 
     Raises
     ------
     ParameterError
-        A point that cannot be, or that has no items.
+        A point that cannot be, that has no items, or that an axis does not change.
     """
     made: list[Task] = []
     for point in grid.points():
         values = {**grid.fixed, **point}
+        idle = work.idle(values)
+        for name in idle:
+            if len(grid.axes.get(name, [])) > 1:
+                why = idle[name]
+                raise ParameterError(
+                    f"axis {name} changes nothing where {why} is {values[why]!r}; give these "
+                    "points a grid of their own"
+                )
         items = checks.whole(f"number of items at {point}", work.span(values, read))
-        for first, last in chunks(items, grid.chunk or work.chunk(values)):
-            index = len(made)
-            rests = {
-                "work": grid.work,
-                "values": values,
-                "items": [first, last],
-                "seed": [grid.seed, index] if work.draws else None,
-                "shared": shared,
-            }
-            seed = grid.seed if work.draws else None
-            made.append(Task(index, point, values, first, last, seed, fingerprint.value(rests)))
+        rests = {
+            "work": grid.work,
+            "values": {name: value for name, value in values.items() if name not in idle},
+            "files": [(files or {}).get(values[name]) for name in work.files],
+            "shared": shared,
+        }
+        for first, last in chunks(items, grid.chunk or work.chunk(values, read)):
+            key = fingerprint.value({**rests, "items": [first, last]})
+            made.append(Task(len(made), point, values, first, last, key))
     return made
 
 

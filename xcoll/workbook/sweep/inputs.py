@@ -1,10 +1,12 @@
-"""Artifacts of a finished run, as bytes that travel to any worker."""
+"""Artifacts of a finished run and files of the user, as bytes that travel to any worker."""
 
+import hashlib
 import io
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -12,7 +14,26 @@ from xcoll.errors import ArtifactError
 from xcoll.workbook import fingerprint, publish
 from xcoll.workbook.project import Project
 
-__all__ = ["Inputs", "collect", "parse"]
+__all__ = ["Inputs", "Loader", "Read", "collect", "parse"]
+
+T = TypeVar("T")
+
+
+class Read(dict[str, Any]):
+    """Artifacts and the user's tables by name; read only."""
+
+    def __init__(self, *given: Mapping[str, Any]) -> None:
+        super().__init__(*given)
+        self._made: dict[str, Any] = {}
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` makes of this, made once and kept under `name` for the tasks that follow."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+
+Loader = Callable[[Path, Read], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -21,21 +42,31 @@ class Inputs:
 
     Attributes
     ----------
-    contents : file name of an artifact ("prices.parquet") → its bytes.
-    hashes : "notebook/file name" → SHA-256.
+    contents : file name of an artifact ("prices.parquet") or of a user's table → its bytes.
+    hashes : "notebook/file name" of an artifact → SHA-256.
+    files : name of a user's file → SHA-256 of the table that was read from it.
     """
 
     contents: Mapping[str, bytes] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
-def collect(project: Project, run: str, names: Collection[str]) -> Inputs:
-    """The artifacts `names` of the finished run `run`.
+def collect(
+    project: Project, run: str, names: Collection[str], loaders: Mapping[str, Loader] | None = None
+) -> Inputs:
+    """The artifacts `names` of the finished run `run`, and the user's files.
+
+    Parameters
+    ----------
+    loaders : name of a file, from the project root or absolute → what reads it.
 
     Raises
     ------
     ArtifactError
         There is no such run, it lacks one of them, or a file is not what the run wrote.
+    DataError
+        As the loaders do.
     """
     contents: dict[str, bytes] = {}
     hashes: dict[str, str] = {}
@@ -56,14 +87,22 @@ def collect(project: Project, run: str, names: Collection[str]) -> Inputs:
         if not path.is_file() or fingerprint.file(path) != known:
             raise ArtifactError(f"{path} is not what the run wrote; mend it with: {again}")
         contents[file], hashes[f"{writer}/{file}"] = path.read_bytes(), known
-    return Inputs(contents, hashes)
+    files = {}
+    for name, load in (loaders or {}).items():
+        stream = io.BytesIO()
+        load(project.path(name), parse(contents)).to_parquet(stream)
+        contents[f"{name}.parquet"] = stream.getvalue()
+        files[name] = hashlib.sha256(stream.getvalue()).hexdigest()
+    return Inputs(contents, hashes, files)
 
 
-def parse(contents: Mapping[str, bytes]) -> dict[str, Any]:
-    """Artifacts by name, without their endings."""
-    return {
-        name.removesuffix(".json").removesuffix(".parquet"): json.loads(content)
-        if name.endswith(".json")
-        else pd.read_parquet(io.BytesIO(content))
-        for name, content in contents.items()
-    }
+def parse(contents: Mapping[str, bytes]) -> Read:
+    """Artifacts by name without their endings, tables of the user by the name of the file."""
+    return Read(
+        {
+            name.removesuffix(".json").removesuffix(".parquet"): json.loads(content)
+            if name.endswith(".json")
+            else pd.read_parquet(io.BytesIO(content))
+            for name, content in contents.items()
+        }
+    )

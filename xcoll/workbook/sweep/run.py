@@ -46,6 +46,8 @@ def sweep(
         The grid is wrong, or too large.
     ArtifactError
         The run or one of its artifacts is missing or damaged.
+    DataError
+        A file that the grid names cannot be read.
     RunError
         A task failed, the scheduler does not answer, or the folder cannot be written; finished
         tasks are kept.
@@ -53,9 +55,16 @@ def sweep(
     grid = grids.read(path, works.WORKS)
     work = works.WORKS[grid.work]
     _limited(path, grid.size, force)
-    inputs = collect(project, run, work.artifacts)
+    loaders = {
+        value: load
+        for name, load in work.files.items()
+        for value in grid.values(name)
+        if value != work.settings[name].default
+    }
+    inputs = collect(project, run, work.artifacts, loaders)
     ground = {"inputs": inputs.hashes, **worker.ground()}
-    tasks = grids.plan(grid, work, parse(inputs.contents), fingerprint.value(ground))
+    shared = fingerprint.value(ground)
+    tasks = grids.plan(grid, work, parse(inputs.contents), shared, inputs.files)
     _limited(path, len(tasks), force)
     folder = project.reports / store.FOLDER / name
     with locked(folder):
@@ -83,7 +92,7 @@ def sweep(
         rows = store.assemble(tasks, found)
         parts.clear(found.values())
         (folder / FAILURE).unlink(missing_ok=True)
-        return store.publish(folder, grid, tasks, rows, ground)
+        return store.publish(folder, grid, tasks, rows, {**ground, "files": inputs.files})
 
 
 def _limited(path: Path, tasks: int, force: bool) -> None:

@@ -1,26 +1,28 @@
 """What a sweep is made of: a work, its tasks with their keys, and one task carried out.
 
 A task is one point of the grid on a chunk of the point's items (cohorts, paths).  It is pure: its
-rows follow from its values, its items, the inputs and the seed of its own index, never from the
-process that carries it out.
+rows follow from its values, its items and the inputs, never from the process that carries it out,
+and an item is the same in whatever chunk it comes.
 """
 
 import io
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from xcoll.errors import ParameterError, RunError
-from xcoll.workbook.sweep.inputs import Inputs
+from xcoll.errors import RunError
+from xcoll.workbook.sweep.inputs import Inputs, Loader, Read
 
-__all__ = ["Carrier", "Read", "Setting", "Task", "Values", "Work", "carry_out", "chunks"]
+__all__ = ["Carrier", "Setting", "Task", "Values", "Work", "carry_out", "chunks"]
 
 Values = Mapping[str, Any]
-Read = Mapping[str, Any]
+
+
+def _nothing(values: Values) -> dict[str, str]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,12 @@ class Setting:
     ----------
     default : JSON scalar that holds where the grid says nothing.
     guard : (name, value) → the checked value, as in `xcoll.checks`.
+    note : unit and range, for the reader.
     """
 
     default: object
     guard: Callable[[str, Any], object]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,22 +47,26 @@ class Work:
 
     Attributes
     ----------
-    run : (task, inputs) → DataFrame; a function of a module that every worker can import.  The
+    run : (task, read) → DataFrame; a function of a module that every worker can import.  The
         columns and their types are the same for all tasks, the index is the default one.
     settings : by name.
-    span : (values, inputs) → number of items of a point; raises `ParameterError` for a point that
+    span : (values, read) → number of items of a point; raises `ParameterError` for a point that
         cannot be, before anything runs.
-    chunk : values → items that take about half a second.
-    artifacts : artifacts of a run that `run` and `span` find in `inputs`, by name; read only.
-    draws : whether `run` takes numbers from `Task.rng`; the seed is part of the key then.
+    chunk : (values, read) → items that take about half a second.
+    idle : values → settings that change nothing at this point, each with the setting that makes
+        it so; an axis of them is refused.
+    artifacts : artifacts of a run that `run` and `span` find in `read`, by name; read only.
+    files : settings whose value, where it is not the default, names a file of the user, each with
+        what reads it; its table is in `read` under that value.
     """
 
     run: Callable[["Task", Read], pd.DataFrame]
     settings: Mapping[str, Setting]
     span: Callable[[Values, Read], int]
-    chunk: Callable[[Values], int]
+    chunk: Callable[[Values, Read], int]
+    idle: Callable[[Values], Mapping[str, str]] = _nothing
     artifacts: tuple[str, ...] = ()
-    draws: bool = False
+    files: Mapping[str, Loader] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,6 @@ class Task:
     point : values of the axes.
     values : values of all settings, those of the axes included.
     first, last : items.
-    seed : seed of the sweep, None for a work that does not draw.
     key : hash of all that the rows depend on.
     """
 
@@ -80,19 +87,11 @@ class Task:
     values: Values
     first: int
     last: int
-    seed: int | None
     key: str
 
     def __str__(self) -> str:
         where = [f"{name} {value}" for name, value in self.point.items()]
         return f"task {self.index} ({', '.join([*where, f'items {self.first}–{self.last - 1}'])})"
-
-    def rng(self) -> np.random.Generator:
-        """Generator of this task: child number ``index`` of the sweep's `SeedSequence`."""
-        if self.seed is None:
-            raise ParameterError("this work does not draw; declare it with draws=True")
-        child = np.random.SeedSequence(self.seed, spawn_key=(self.index,))
-        return np.random.default_rng(child)
 
 
 def chunks(items: int, largest: int) -> Iterator[tuple[int, int]]:

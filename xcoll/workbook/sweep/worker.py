@@ -10,7 +10,8 @@ import pandas as pd
 import xcoll
 from xcoll.errors import RunError
 from xcoll.workbook import fingerprint
-from xcoll.workbook.sweep.tasks import Read, Task, carry_out
+from xcoll.workbook.sweep.inputs import Read
+from xcoll.workbook.sweep.tasks import Task, carry_out
 
 __all__ = ["carry_out_here", "dask_setup", "ground"]
 

@@ -1,122 +1,134 @@
-"""The works that a grid can name; all that a sweep knows of the floors below is here."""
+"""The works that a grid can name, with their settings: names, defaults, what each may be."""
 
-import hashlib
-from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from xcoll import checks
-from xcoll.collateral.thresholds import RiskParameters
-from xcoll.collateral.universe import Universe
-from xcoll.liquidation import backtest, cohorts
-from xcoll.liquidation.frontier import scaled
-from xcoll.liquidation.replay import FILLS, Conduct, low_prices
-from xcoll.liquidation.world import Keepers, Oracle, World
-from xcoll.workbook.sweep.tasks import Read, Setting, Task, Values, Work
+from xcoll.collateral import records
+from xcoll.errors import ParameterError
+from xcoll.liquidation import backtest
+from xcoll.liquidation.rulebooks import RULEBOOKS
+from xcoll.liquidation.world import World
+from xcoll.workbook import books
+from xcoll.workbook.sweep import replays
+from xcoll.workbook.sweep.inputs import Read
+from xcoll.workbook.sweep.replays import HISTORY, NO_DELAY, NOTHING, PROCESSES, SYNTHETIC, WHOLE
+from xcoll.workbook.sweep.tasks import Setting, Values, Work
 
 __all__ = ["WORKS"]
 
-HALF_A_SECOND = 1_500_000  # accounts × cohorts, measured at 30 daily bars
-NONE = "0h"  # no delay
+HALF_A_SECOND = 300_000  # accounts × items, at 30 daily bars in the whole world
+PIECES = tuple(backtest.PIECES)
+SERVICES = tuple(backtest.services(World(), "7D"))
+SOURCES = (HISTORY, *PROCESSES)
 
 
-def replay_cohorts(task: Task, read: Read) -> pd.DataFrame:
-    """Outcomes of the cohorts of `task`, weekly ones and those before a crisis.
-
-    Returns
-    -------
-    DataFrame
-        One row a cohort: ``consistent`` (False for thresholds that may not be recommended), then
-        the columns of `Cohorts.outcomes`.  Books are synthetic.
-    """
-    values = task.values
-    close = read["prices"]
-    study = backtest.default(
-        Universe.model_validate(read["universe"]),
-        close,
-        low_prices(close, read["excursions"]),
-        _given(read),
-        rng=_book_rng(values["book_seed"]),
-        size=values["cohort_size"],
-        **{name: values[name] for name in ("every", "window", *SHAPE)},
-    )
-    study = replace(
-        study,
-        calendar=study.calendar.iloc[task.first : task.last],
-        parameters=scaled(study.parameters, values["factor"]),
-        conduct=_conduct(values),
-    )
-    outcomes = cohorts.run(study).outcomes
-    outcomes.insert(0, "consistent", not study.parameters.faults)
-    return outcomes
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ParameterError(f"{name} is {value!r}; give text, in quotes where it holds a colon")
+    return value
 
 
-def _conduct(values: Values) -> Conduct:
-    """Aave's rules; ``path`` in a world with delays, the bounds in one without."""
-    oracle, keepers = Oracle(_lag(values["oracle_delay"])), Keepers(_lag(values["response"]))
-    world = World(oracle, keepers) if values["fill"] == "path" else World()
-    return Conduct(world=world, fill=values["fill"], within=values["recovery"])
-
-
-def _lag(value: str) -> str | None:
-    return None if value == NONE else value
-
-
-def _count_cohorts(values: Values, read: Read) -> int:
-    collateral = Universe.model_validate(read["universe"]).collateral
-    scaled(RiskParameters(_given(read).loc[collateral]), values["factor"])
-    return len(cohorts.calendar(read["prices"].index, values["every"], values["window"]))
-
-
-def _given(read: Read) -> pd.DataFrame:
-    return read["parameters"].query("covering").set_index("asset")
-
-
-def _book_rng(seed: int) -> np.random.Generator:
-    # The generator of `Run.rng("book", seed)`, so that a book is that of notebook 06.
-    label = int.from_bytes(hashlib.sha256(b"book").digest()[:8], "little")
-    return np.random.default_rng([seed, label])
-
-
-def _duration(name: str, value: str) -> str:
+def _duration(name: str, value: Any) -> str:
     checks.duration(name, value)
     return value
 
 
-def _wait(name: str, value: str) -> str:
-    return value if value == NONE else _duration(name, value)
+def _wait(name: str, value: Any) -> str:
+    return value if value == NO_DELAY else _duration(name, value)
 
 
-def _above_one(name: str, value: float) -> float:
+def _above_one(name: str, value: Any) -> float:
     checks.positive(f"{name} - 1", checks.number(name, value) - 1)
     return float(value)
 
 
-SHAPE = {
-    "health_median": Setting(1.6, _above_one),
-    "health_spread": Setting(1.0, partial(checks.at_least, least=0.0)),
-    "volatile_debt": Setting(0.2, partial(checks.fraction, closed=True)),
+def _dollars(name: str, value: Any) -> float | None:
+    return None if value is None else checks.positive(name, value)
+
+
+def _without(name: str, value: Any) -> str:
+    if _text(name, value) != NOTHING:
+        for piece in value.split(" + "):
+            checks.one_of(name, piece, [NOTHING, *PIECES])
+    return value
+
+
+def _read_book(path: Path, read: Read) -> pd.DataFrame:
+    return records.table(books.read(path, list(read["prices"])))
+
+
+_least_zero = partial(checks.at_least, least=0.0)
+_share = partial(checks.fraction, closed=True)
+_seed = partial(checks.whole, least=0)
+
+RULES = {
+    "engine": Setting("aave", partial(checks.one_of, choices=RULEBOOKS), ", ".join(RULEBOOKS)),
+    "service": Setting(
+        WHOLE,
+        partial(checks.one_of, choices=SERVICES),
+        "in the whole world; without one: prompt, and the bounds breach and low",
+    ),
+    "without": Setting(
+        NOTHING, _without, f"parts of the world switched off, joined by +: {'; '.join(PIECES)}"
+    ),
+    "factor": Setting(1.0, checks.positive, "times 1 - LT, above 0"),
+    "window": Setting("30D", _duration, "a cohort lives, a duration"),
+    "recovery": Setting("7D", _duration, "within which a closure was too early, a duration"),
 }
+# Frictions of 05's policy and the universe's feeds; gas, capital, answers, interest are assumed.
+FRICTIONS = {
+    "oracle_delay": Setting("1h", _wait, "from an update to a price that all see, a duration"),
+    "deviation": Setting(0.005, _share, "that makes the feed update, in [0, 1]"),
+    "heartbeat": Setting("1h", _duration, "after which it updates anyway, a duration"),
+    "keeper_margin": Setting(0.01, _least_zero, "profit asked for, of what is repaid, at least 0"),
+    "gas": Setting(20.0, _least_zero, "dollars a call, at least 0"),
+    "capital": Setting(2e8, checks.positive, "dollars of all keepers in a day, above 0"),
+    "depth": Setting(1.0, checks.positive, "times the depth of a bad day, above 0"),
+    "attentive": Setting(0.7, _share, "borrowers who answer a margin call, in [0, 1]"),
+    "answer": Setting("2h", _wait, "from the call to the answer, a duration"),
+    "interest": Setting(0.05, _least_zero, "a year on what is owed, at least 0"),
+}
+# Names and defaults of notebook 06, so that a point of a sweep is in its tables too.
+SHAPE = {
+    "cohort_size": Setting(10_000, partial(checks.whole, least=100), "accounts, at least 100"),
+    "health_median": Setting(1.6, _above_one, "health factor of the median account, above 1"),
+    "health_spread": Setting(1.0, _least_zero, "deviation of log(health - 1), at least 0"),
+    "volatile_debt": Setting(0.2, _share, "accounts that owe a volatile asset too, in [0, 1]"),
+    "venue_usd": Setting(None, _dollars, "of collateral in all, above 0; null: as drawn"),
+    "book_seed": Setting(6, _seed, "of the accounts, at least 0"),
+}
+BOOK = {"book": Setting(SYNTHETIC, _text, f"{SYNTHETIC}, or a file of your own accounts")}
+PATHS = {
+    "paths": Setting(HISTORY, partial(checks.one_of, choices=SOURCES), ", ".join(SOURCES)),
+    "every": Setting("7D", _duration, "a cohort of history opens, a duration"),
+    "number": Setting(200, checks.whole, "simulated paths, at least 1"),
+    "path_seed": Setting(1, _seed, "of the simulated paths, at least 0"),
+}
+
+
+def _idle(values: Values) -> dict[str, str]:
+    """Settings that change nothing, and the one that makes it so."""
+    historical = values["paths"] == HISTORY
+    idle = dict.fromkeys(("number", "path_seed") if historical else ("every",), "paths")
+    if values["service"] != WHOLE:
+        idle |= dict.fromkeys(("without", *FRICTIONS), "service")
+    if values["book"] != SYNTHETIC:
+        idle |= dict.fromkeys(SHAPE, "book")
+    return idle
+
+
 WORKS = {
-    # Names and defaults of notebook 06, so that a point of a sweep is in its tables too.
-    "cohorts": Work(
-        run=replay_cohorts,
-        settings={
-            "factor": Setting(1.0, checks.positive),  # times 1 − LT
-            "oracle_delay": Setting("1h", _wait),  # from a breach to a price that shows it
-            "response": Setting(NONE, _wait),  # from there to a keeper's call
-            "fill": Setting("path", partial(checks.one_of, choices=FILLS)),  # only "path" waits
-            "recovery": Setting("7D", _duration),
-            **SHAPE,
-            "cohort_size": Setting(10_000, partial(checks.whole, least=100)),
-            "book_seed": Setting(6, partial(checks.whole, least=0)),
-            "every": Setting("7D", _duration),
-            "window": Setting("30D", _duration),
-        },
-        span=_count_cohorts,
-        chunk=lambda values: HALF_A_SECOND // values["cohort_size"],
-        artifacts=("prices", "excursions", "universe", "parameters"),
+    "replay": Work(
+        run=replays.replay,
+        settings=RULES | FRICTIONS | BOOK | SHAPE | PATHS,
+        span=replays.count,
+        chunk=lambda values, read: HALF_A_SECOND // replays.size(values, read),
+        idle=_idle,
+        artifacts=("prices", "excursions", "universe", "parameters", "estimates"),
+        files={"book": _read_book},
     ),
 }
