@@ -1,25 +1,20 @@
 """The sweep over thresholds, the Pareto set, and the choice judged out of sample."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from xcoll.collateral.accounts import Shape, draw
-from xcoll.collateral.thresholds import RiskParameters
+from tests.liquidation.studies import market, parameters, study
 from xcoll.errors import EstimationError, ParameterError
 from xcoll.liquidation import cohorts, frontier
 from xcoll.liquidation.replay import Conduct
+from xcoll.liquidation.world import Oracle, World
 
-RATES = RiskParameters(
-    pd.DataFrame(
-        {
-            "ltv": [0.64, 0.0],
-            "threshold": [0.80, 0.0],
-            "bonus": [0.05, 0.0],
-            "protocol_fee": [0.1, 0.0],
-        },
-        index=["ETH", "USDT"],
-    )
+RATES = parameters(
+    pd.Series({"ETH": 0.80, "BTC": 0.90, "USDT": 0.0}),
+    pd.Series({"ETH": 0.64, "BTC": 0.72, "USDT": 0.0}),
 )
 
 
@@ -53,6 +48,7 @@ def swept(first, second):
                     "penalty": 0.01,
                     "premature": 0.1,
                     "premature_debt": 0.1,
+                    "premature_penalty": losses / 4,
                     "threshold": 0.9,
                     "insufficient": 0.0,
                     "capital_efficiency": efficiency,
@@ -73,8 +69,21 @@ def test_scaling_moves_the_buffer_and_keeps_the_ratio():
 def test_scaling_to_nothing_is_refused():
     with pytest.raises(ParameterError, match="leaves ETH without"):
         frontier.scaled(RATES, 6.0)
-    with pytest.raises(ParameterError, match="above zero"):
+    with pytest.raises(ParameterError, match="factor of ETH is 0; give a number above zero"):
         frontier.scaled(RATES, 0.0)
+    with pytest.raises(ParameterError, match="leaves BTC without"):
+        frontier.scaled(RATES, pd.Series({"BTC": 11.0}))
+
+
+def test_scaling_by_asset():
+    made = frontier.scaled(RATES, pd.Series({"BTC": 2.0, "USDT": 3.0, "unknown": 0.5})).frame
+    assert made["threshold"].to_dict() == pytest.approx({"ETH": 0.80, "BTC": 0.80, "USDT": 0.0})
+    assert made["ltv"].to_dict() == pytest.approx({"ETH": 0.64, "BTC": 0.64, "USDT": 0.0})
+    alike = frontier.scaled(RATES, pd.Series(0.5, ["ETH", "BTC"])).frame
+    pd.testing.assert_frame_equal(alike, frontier.scaled(RATES, 0.5).frame)
+    tight = frontier.scaled(RATES, pd.Series({"BTC": 0.2}))  # 0.98·1.05 is above 1
+    assert not tight.recommended
+    assert [fault.split(":")[0] for fault in tight.faults] == ["BTC"]
 
 
 def test_pareto_set_by_hand():
@@ -103,6 +112,7 @@ def test_points_average_the_cohorts():
     assert table.index.tolist() == [0.5, 1.0]
     assert table.loc[0.5, "bad_debt"] == pytest.approx(0.02)
     assert table.loc[0.5, ["bad_debt_es", "trough_es"]].tolist() == pytest.approx([0.04, 0.08])
+    assert table.loc[0.5, "premature_penalty"] == pytest.approx(0.005)
     assert table.loc[1.0, "bad_debt_es"] == 0
 
 
@@ -117,8 +127,24 @@ def test_holdout_reports_the_optimism():
 
 
 def test_halves_do_not_share_a_day():
-    table = frontier.holdout(swept(0.0, 0.0), budget=0.01, window="30D")
+    rows = swept(0.0, 0.0)
+    parts = frontier.halves(rows, "30D")
+    assert list(parts) == ["first half", "second half"]
+    first, second = parts.values()
+    split = rows["start"].unique()[10]
+    assert second["start"].min() == split
+    assert len(second) == 20
+    assert first["start"].max() == split - pd.Timedelta("35D")  # 28 days would reach into it
+    assert len(first) == 2 * 6
+    exact = frontier.halves(rows, "7D")["first half"]["start"].max()
+    assert exact == split - pd.Timedelta("14D")  # a window that ends at the split has seen it
+    table = frontier.holdout(rows, budget=0.01, window="30D")
     assert table["end"].iloc[0] + pd.Timedelta("30D") < table["start"].iloc[1]
+
+
+def test_a_history_of_one_window_has_no_halves():
+    with pytest.raises(EstimationError, match="first half of the cohorts is empty"):
+        frontier.halves(swept(0.0, 0.0), "80D")
 
 
 def test_the_strictest_of_whole_and_halves_is_chosen():
@@ -138,39 +164,33 @@ def test_tables_for_the_report():
     assert table.columns.tolist() == [
         "asset", "factor", "threshold_given", "ltv_given", "threshold", "ltv",
     ]  # fmt: skip
-    assert table.iloc[0, 2:].tolist() == pytest.approx([0.80, 0.64, 0.90, 0.72])
+    assert table.iloc[0, 1:].tolist() == pytest.approx([0.5, 0.80, 0.64, 0.90, 0.72])
     choice = frontier.decide(swept(0.0, 0.04), budget=0.045)
     both = frontier.tidy(choice.points, frontier.points(swept(0.1, 0.1)))
-    assert both["service"].tolist() == ["path", "path", "low", "low"]
+    assert both["service"].tolist() == ["world", "world", "low", "low"]
     assert both["chosen"].tolist() == [True, False, False, False]
     assert both["pareto"].all()
 
 
 def test_sweep_over_real_cohorts():
-    rng = np.random.default_rng(8)
-    index = pd.date_range("2022-01-01", periods=100, freq="D")
-    close = pd.DataFrame(
-        {"ETH": 100 * np.exp(rng.normal(-0.005, 0.06, 100).cumsum()), "USDT": 1.0}, index
-    )
-    low = np.minimum(close, close.shift(1)) * [0.9, 1.0]
-    shape = Shape(["ETH", "USDT"], {"ETH": 1.0}, stable=["USDT"])
-    study = cohorts.Study(
+    close, low = market(100)
+    case = study(
         close,
         low,
-        cohorts.calendar(index, crises={"fall": "2022-02-20"}),
-        draw(shape, 200, rng),
-        shape,
-        RATES,
-        cohorts.listed(close),
-        Conduct(delay="2h"),
+        calendar=cohorts.calendar(close.index, crises={"fall": "2022-02-20"}),
+        conduct=Conduct(world=World(Oracle("2h"))),
     )
-    made = frontier.sweep(study, [0.2, 0.6, 1.0])
+    made = frontier.sweep(case, [0.2, 0.6, 1.0])
+    assert made.columns[:2].tolist() == ["factor", "consistent"]
+    assert len(made) == 3 * len(case.weekly.calendar)
     table = frontier.points(made)
-    assert len(made) == 3 * len(study.weekly.calendar)
-    assert table["capital_efficiency"].tolist() == pytest.approx([0.768, 0.704, 0.64])
+    assert table["consistent"].tolist() == [False, True, True]
+    assert table["capital_efficiency"].is_monotonic_decreasing
     assert table["bad_debt"].is_monotonic_decreasing
     assert table["bad_debt"].iloc[0] > 0
-    assert table["consistent"].tolist() == [False, True, True]
+    at = cohorts.run(replace(case.weekly, parameters=frontier.scaled(case.parameters, 0.6)))
+    rows = made[made["factor"] == 0.6].drop(columns=["factor", "consistent"])
+    pd.testing.assert_frame_equal(rows.reset_index(drop=True), at.outcomes)
 
 
 @pytest.mark.parametrize("factors", [[], [1.0, 1.0]])

@@ -6,7 +6,7 @@ not in the set (LUNA) get no weight.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from xcoll.collateral.thresholds import RiskParameters
 from xcoll.collateral.universe import Universe
 from xcoll.errors import ParameterError
 from xcoll.estimators.tail import excursion
-from xcoll.liquidation.cohorts import Cohorts, Study, calendar, compare, listed, run
+from xcoll.liquidation.cohorts import Cohorts, Study, calendar, compare, listed, mapped, run
 from xcoll.liquidation.depth import Depth
 from xcoll.liquidation.frontier import points
 from xcoll.liquidation.replay import Conduct, low_prices
@@ -27,6 +27,7 @@ from xcoll.market.returns import log_returns
 
 __all__ = [
     "PIECES",
+    "Setting",
     "assumptions",
     "by_low",
     "default",
@@ -37,6 +38,7 @@ __all__ = [
     "services",
     "stressed_depth",
     "surroundings",
+    "unmapped",
     "without",
 ]
 
@@ -188,6 +190,29 @@ def engines(study: Study, rulebooks: Mapping[str, Rulebook] | None = None) -> di
     }
 
 
+def unmapped(study: Study, rulebooks: Mapping[str, Rulebook] | None = None) -> pd.DataFrame:
+    """What the engines cannot hold of the book that opens with all of its assets.
+
+    Returns
+    -------
+    DataFrame
+        ``engine``, ``held`` (accounts of its own; one may be split into several), ``reason``,
+        ``collateral`` and ``debt`` (left out, shares of the whole); one row for an engine that
+        holds everything, with an empty reason.
+    """
+    books = {name: book() for name, book in RULEBOOKS.items()} if rulebooks is None else rulebooks
+    rows = []
+    for name, book in books.items():
+        held = mapped(replace(study, conduct=replace(study.conduct, engine=book)))
+        out = held.summary[["collateral", "debt"]]
+        whole = out.sum() + [held.book.collateral.sum(), held.book.debt.sum()]
+        for reason, shares in (out / whole).iterrows():
+            rows.append((name, len(held.book), reason, *shares))
+        if out.empty:
+            rows.append((name, len(held.book), "", 0.0, 0.0))
+    return pd.DataFrame(rows, columns=["engine", "held", "reason", "collateral", "debt"])
+
+
 def surroundings(
     depth: Depth | None,
     oracle_delay: str,
@@ -208,6 +233,85 @@ def surroundings(
         Borrowers(attentive=attentive, delay=answer) if attentive > 0.0 else None,
         dict(interest),
     )
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a backtest assumes, as one notebook states it and the others read it.
+
+    Attributes
+    ----------
+    every, window, recovery : a cohort opens, lives; a closed account would have recovered by then.
+    health_median, health_spread, volatile_debt : as in `accounts.Shape`; assumed.
+    venue_usd : dollars of collateral of a cohort.
+    oracle_lag, deviation, heartbeat : see `world.Oracle`.
+    keeper_margin, gas, capital : see `world.Keepers`.
+    attentive, answer : share of borrowers who answer a margin call, and how fast.
+    interest : a year, on every stablecoin that is owed.
+    """
+
+    every: str
+    window: str
+    recovery: str
+    health_median: float
+    health_spread: float
+    volatile_debt: float
+    venue_usd: float
+    oracle_lag: str
+    deviation: float
+    heartbeat: str
+    keeper_margin: float
+    gas: float
+    capital: float
+    attentive: float
+    answer: str
+    interest: float
+
+    def world(self, depth: Depth | None, stable: Sequence[str]) -> World:
+        """What surrounds an engine."""
+        return surroundings(
+            depth,
+            self.oracle_lag,
+            self.deviation,
+            self.heartbeat,
+            self.keeper_margin,
+            self.gas,
+            self.capital,
+            self.attentive,
+            self.answer,
+            dict.fromkeys(stable, self.interest),
+        )
+
+    def study(
+        self,
+        universe: Universe,
+        close: pd.DataFrame,
+        low: pd.DataFrame,
+        parameters: pd.DataFrame,
+        sigma_day: pd.Series,
+        size: int,
+        rng: np.random.Generator,
+    ) -> Study:
+        """The study of `default` in this world, on the path inside the bar.
+
+        `sigma_day` is the volatility of a bad day by asset, for the depth.
+        """
+        made = default(
+            universe,
+            close,
+            low,
+            parameters,
+            self.every,
+            self.window,
+            self.health_median,
+            self.health_spread,
+            self.volatile_debt,
+            size,
+            rng,
+            self.venue_usd,
+        )
+        world = self.world(stressed_depth(universe, sigma_day), universe.stablecoins)
+        return replace(made, conduct=services(world, self.recovery)["world"])
 
 
 def portrait(study: Study) -> tuple[pd.DataFrame, pd.Series]:
@@ -332,7 +436,7 @@ def assumptions(study: Study, rng: np.random.Generator, confidence: float = 0.95
         "health spread 1.5": replace(weekly, shape=replace(shape, health_spread=1.5)),
         "sizes less uneven": replace(weekly, shape=replace(shape, size_spread=1.0)),
         "no volatile debt": replace(weekly, shape=replace(shape, volatile_debt=0.0)),
-        "oracle 3 hours later": _oracle(lag="4h")(weekly),
+        "oracle 3 hours later": _oracle(lag=_lag(weekly) + pd.Timedelta("3h"))(weekly),
         "a venue twice as large": replace(weekly, venue_usd=_size(weekly) * 2.0),
     }
     outside = [asset for asset in shape.assets if asset not in {*frame.index, *shape.stable}]
@@ -346,6 +450,11 @@ def assumptions(study: Study, rng: np.random.Generator, confidence: float = 0.95
         )
     table = points(compare(cases), confidence, by="case")
     return table.loc[list(cases)].drop(columns="consistent")
+
+
+def _lag(study: Study) -> pd.Timedelta:
+    """Lag of the oracle."""
+    return pd.Timedelta(study.conduct.world.oracle.lag or 0)
 
 
 def _size(study: Study) -> float:

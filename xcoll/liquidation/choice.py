@@ -205,6 +205,8 @@ def greedy(trial: Trial) -> list[tuple[int, ...]]:
     def score(n: int) -> tuple[float, float]:
         stricter = (*here[:n], here[n] + 1, *here[n + 1 :])
         cost = float((trial.efficiency(here) - trial.efficiency(stricter)).mean())
+        if cost <= 0.0:
+            return -math.inf, cost  # nobody holds it
         return -(trial.es(here) - trial.es(stricter)) / cost, cost
 
     queue = [(*score(n), n, 1) for n in range(len(here)) if here[n] < last]

@@ -44,8 +44,10 @@ __all__ = [
     "compare",
     "efficiency",
     "listed",
+    "mapped",
     "run",
     "simulated",
+    "together",
     "windows",
 ]
 
@@ -216,6 +218,34 @@ def listed(
     return known & aged & ~removed
 
 
+def mapped(study: Study, known: np.ndarray | None = None) -> mapping.Mapped:
+    """The accounts of `study` as its engine holds them, in units of one dollar's worth.
+
+    `known`: assets that are listed, by asset of the shape; all where not given.
+    """
+    shape, form = study.shape, mapping.VENUES[study.conduct.engine.form]
+    known = np.ones(len(shape.assets), dtype=bool) if known is None else known
+    names = [asset for asset, there in zip(shape.assets, known, strict=True) if there]
+    drawn = study.parameters.frame["threshold"] if study.drawn is None else study.drawn
+    owable = [asset for asset in shape.stable if asset in names] if form.named else None
+    return mapping.split(
+        _drawn(study, names, drawn), study.conduct.engine.form, _ones(shape), drawn, owable
+    )
+
+
+def _ones(shape: Shape) -> pd.Series:
+    return pd.Series(1.0, shape.assets)
+
+
+def _drawn(study: Study, names: list[str], thresholds: pd.Series) -> Book:
+    """The accounts of `study` when the assets `names` are listed, drawn against `thresholds`."""
+    sides = dollars(study.draws, study.shape, thresholds, names)
+    if study.venue_usd is not None:
+        factor = checks.positive("venue_usd", study.venue_usd) / sides[0].sum()
+        sides = tuple(side * factor for side in sides)
+    return Book(list(study.shape.assets), *sides, np.arange(len(study.draws.size)))
+
+
 @dataclass(frozen=True)
 class _Ready:
     """The book of a listing as the engine holds it, and what is known of its original accounts."""
@@ -235,31 +265,22 @@ class _Ready:
 def _books(study: Study, known: np.ndarray, thresholds: pd.Series) -> _Ready:
     """The book that opens with the assets `known`, in units of one dollar's worth."""
     shape, engine = study.shape, study.conduct.engine
-    listed_here = [asset for asset, there in zip(shape.assets, known, strict=True) if there]
+    names = [asset for asset, there in zip(shape.assets, known, strict=True) if there]
     drawn = thresholds if study.drawn is None else study.drawn
-    sides = dollars(study.draws, shape, drawn, listed_here)
-    if study.venue_usd is not None:
-        factor = checks.positive("venue_usd", study.venue_usd) / sides[0].sum()
-        sides = tuple(side * factor for side in sides)
-    fresh = Book(list(shape.assets), *sides, np.arange(len(study.draws.size)))
+    book = fresh = _drawn(study, names, drawn)
     parent = fresh.ids
-    book = fresh
     form = mapping.VENUES[engine.form]
     if form.one_collateral or form.one_debt:
-        mapped = mapping.split(
-            fresh,
-            engine.form,
-            pd.Series(1.0, shape.assets),
-            drawn,
-            [asset for asset in shape.stable if asset in listed_here] if form.named else None,
-        )
-        book, parent = mapped.book, mapped.parent
+        held = mapped(replace(study, drawn=drawn), known)
+        book, parent = held.book, held.parent
     lt = drawn.reindex(shape.assets).fillna(0.0).to_numpy(dtype=float)
     types = types_of(fresh, lt)
     return _Ready.of(book, opening(book, study.parameters, thresholds), types, parent)
 
 
-def _judged(ready: _Ready, study: Study, time: pd.Timestamp) -> tuple[_Ready, np.ndarray | None]:
+def _judged(
+    ready: _Ready, study: Study, time: pd.Timestamp, thresholds: pd.Series
+) -> tuple[_Ready, np.ndarray | None]:
     """The book, and the scale of its thresholds, where accounts are judged by their baskets."""
     if study.baskets is None:
         return ready, None
@@ -267,11 +288,14 @@ def _judged(ready: _Ready, study: Study, time: pd.Timestamp) -> tuple[_Ready, np
     if not study.baskets.drawn:
         return ready, scale
     book = replace(ready.book, debt=ready.book.debt * scale[:, None])
-    worth = book.collateral.sum(axis=1)
+    counted = replace(book, collateral=book.collateral * scale[:, None])
+    power, share = opening(counted, study.parameters, thresholds), counted.collateral.sum()
+    share /= book.collateral.sum()
     start = replace(
         ready.start,
         debt=float(book.debt.sum()),
-        capital_efficiency=ready.start.capital_efficiency * float(scale @ worth / worth.sum()),
+        capital_efficiency=power.capital_efficiency * float(share),
+        threshold=power.threshold * float(share),
     )
     return _Ready.of(book, start, ready.types, ready.parent), scale
 
@@ -282,7 +306,7 @@ class Window:
 
     Attributes
     ----------
-    times : its opening and its bars.
+    times : its opening, its bars, and those in which a closed account might have recovered.
     known : by asset, whether it is listed at the opening.
     line : prices by step, as the study's world shows them.
     """
@@ -321,7 +345,7 @@ def windows(study: Study) -> list[Window]:
         line = timeline(
             close_index, low_index, study.bar, conduct.steps, conduct.world, shape.assets
         )
-        made.append(Window(close.index[first : first + bars + 1], known, line))
+        made.append(Window(close.index[window], known, line))
     return made
 
 
@@ -350,11 +374,13 @@ def run(study: Study, prices: Sequence[Window] | None = None) -> Cohorts:
     for window, kind in zip(prices or windows(study), study.calendar["kind"], strict=True):
         if path is not None:
             given = rates(shape.assets, study.parameters, path, window.times)
+        times = window.times[: study.bars + 1]
         key = window.known.tobytes() + given.threshold.tobytes()
+        thresholds = pd.Series(given.threshold, shape.assets)
         if key not in books:
-            books[key] = _books(study, window.known, pd.Series(given.threshold, shape.assets))
-        ready, scale = _judged(books[key], study, window.times[0])
-        result = run_book(ready.book, window.times, window.line, given, study.conduct, scale)
+            books[key] = _books(study, window.known, thresholds)
+        ready, scale = _judged(books[key], study, times[0], thresholds)
+        result = run_book(ready.book, times, window.line, given, study.conduct, scale)
         found.append(_measured(ready, result, kind))
     return _collected(study.calendar.reset_index(drop=True), shape.assets, found)
 
@@ -378,7 +404,8 @@ def simulated(study: Study, paths: Paths) -> Cohorts:
     `study` gives the accounts, the parameters and the conduct; its prices are not used, and assets
     that the paths do not have are neither held nor owed.  ``start`` is the number of the path.
     """
-    shape, bars = study.shape, min(study.bars, paths.bars)
+    shape = study.shape
+    bars = min(int(checks.duration("window", study.window) / paths.bar), paths.bars)
     known = np.isin(shape.assets, paths.assets)
     column = [paths.assets.index(asset) for asset in np.asarray(shape.assets)[known]]
     given = rates(shape.assets, study.parameters)
@@ -424,7 +451,12 @@ def _collected(calendar: pd.DataFrame, assets: list[str], found: list[tuple]) ->
 
 def compare(cases: Mapping[str, Study], by: str = "case") -> pd.DataFrame:
     """Outcomes of several studies under each other, with their names in a first column `by`."""
-    made = {name: run(study).outcomes for name, study in cases.items()}
+    return together({name: run(study) for name, study in cases.items()}, by)
+
+
+def together(cases: Mapping[str, Cohorts], by: str) -> pd.DataFrame:
+    """Outcomes of several cohorts under each other, with their names in a first column `by`."""
+    made = {name: found.outcomes for name, found in cases.items()}
     return pd.concat(made, names=[by]).reset_index(by).reset_index(drop=True)
 
 

@@ -22,6 +22,7 @@ from xcoll import checks
 from xcoll.collateral.accounts import Book
 from xcoll.collateral.baskets.haircut import OFFSET
 from xcoll.errors import EstimationError
+from xcoll.estimators.tail.shortfall import depth, measure, worst
 
 __all__ = ["Diversified"]
 
@@ -56,9 +57,23 @@ class Diversified:
         checks.fraction("offset", self.offset, closed=True)
 
     def first(self) -> pd.Timestamp:
-        """The first time at which enough joint bars are known."""
-        known = self.returns[self.market.index].notna().any(axis=1).cumsum()
-        return known.index[known.searchsorted(self.bars[1])]
+        """The time from which on enough joint bars are known.
+
+        Raises
+        ------
+        EstimationError
+            They are too few at the end.
+        """
+        sigma = self.volatility[self.market.index]
+        bars = (self.returns[sigma.columns] / sigma.shift(1)).notna().cumsum()
+        enough = bars.reindex(sigma.index).where(sigma.notna()).min(axis=1) >= self.bars[1]
+        if not enough.iloc[-1]:
+            raise EstimationError(
+                f"fewer than {self.bars[1]} joint bars by {enough.index[-1]:%Y-%m-%d}; give a "
+                "longer history, or leave the youngest asset out"
+            )
+        few = np.flatnonzero(~enough)
+        return enough.index[few[-1] + 1 if few.size else 0]
 
     def scenarios(self, assets: list[str], time: pd.Timestamp) -> np.ndarray:
         """Losses of a dollar of each asset, points × scenarios × assets, as known at `time`.
@@ -69,8 +84,10 @@ class Diversified:
         Raises
         ------
         EstimationError
-            Fewer joint bars than the least number.
+            Fewer joint bars than the least number, or a time without forecasts.
         """
+        if time not in self.volatility.index:
+            raise EstimationError(f"no volatility at {time}; take a time of the forecasts")
         known = [asset for asset in assets if asset in self.market.index]
         sigma = self.volatility.loc[time, known]
         alive = sigma.index[sigma.notna()]
@@ -114,6 +131,6 @@ class Diversified:
 
 
 def _worst(losses: np.ndarray, confidence: float) -> np.ndarray:
-    """Mean of the worst ``1 − confidence`` of each row, at least of one."""
-    count = max(1, round((1.0 - confidence) * losses.shape[1]))
-    return np.partition(losses, -count, axis=1)[:, -count:].mean(axis=1)
+    """ES of each row."""
+    n = losses.shape[1]
+    return measure(worst(losses, depth(n, confidence)), n, confidence)[1]

@@ -81,16 +81,16 @@ def agree(
     -------
     DataFrame
         One row a round: ``horizon_hours``, ``threshold`` (mean over assets), ``served``,
-        ``wait_hours`` (the measured percentile), ``next_hours`` and ``agrees``; the last agrees.
+        ``wait_hours`` (the measured percentile), ``next_hours``, ``agrees`` and ``beyond``.  The
+        last row agrees, or even at the longest horizon of `table` closing takes longer than it.
 
     Raises
     ------
     EstimationError
         Nobody was served, or the rounds do not settle.
-    ParameterError
-        The measured time is beyond the longest horizon of the thresholds.
     """
     horizon = checks.duration("start", start)
+    longest = pd.to_timedelta(table["horizon"]).max()
     within = checks.duration("tolerance", tolerance)
     lag = pd.Timedelta(study.conduct.world.oracle.lag or 0) + pd.Timedelta(settlement)
     assets, rows = study.parameters.assets, []
@@ -100,6 +100,7 @@ def agree(
         wait = wait_quantile(waits, confidence)
         following = max(lag + wait, HOUR)
         agrees = abs(following - horizon) <= within
+        beyond = horizon == longest and following > longest and not agrees
         rows.append(
             {
                 "horizon_hours": horizon / HOUR,
@@ -108,12 +109,13 @@ def agree(
                 "wait_hours": wait / HOUR,
                 "next_hours": following / HOUR,
                 "agrees": bool(agrees),
+                "beyond": bool(beyond),
             }
         )
-        if agrees:
+        if agrees or beyond:
             return pd.DataFrame(rows)
         # Half of the way: the time answers to the horizon, and whole steps would swing.
-        horizon = horizon + 0.5 * (following - horizon)
+        horizon = longest if following > longest else horizon + 0.5 * (following - horizon)
     raise EstimationError(
         f"horizon and time to liquidate did not agree in {rounds} rounds; the last were "
         f"{rows[-1]['horizon_hours']:.1f} and {rows[-1]['next_hours']:.1f} hours: give more rounds"

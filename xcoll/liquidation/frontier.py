@@ -184,10 +184,10 @@ def decide(
     return Choice(factor, whole, table, judged)
 
 
-def tidy(path: pd.DataFrame, low: pd.DataFrame) -> pd.DataFrame:
+def tidy(world: pd.DataFrame, low: pd.DataFrame) -> pd.DataFrame:
     """Points of both services under each other, with ``service``, ``pareto`` and ``chosen``."""
     bound = low.assign(pareto=pareto(low), chosen=False)
-    return pd.concat({"path": path, "low": bound}, names=["service"]).reset_index()
+    return pd.concat({"world": world, "low": bound}, names=["service"]).reset_index()
 
 
 def chosen(parameters: RiskParameters, factor: float) -> pd.DataFrame:

@@ -29,8 +29,8 @@ __all__ = [
     "TYPES",
     "Opening",
     "average",
-    "before_crises",
     "by_class",
+    "by_crisis",
     "by_type",
     "classes",
     "loss_tail",
@@ -38,6 +38,7 @@ __all__ = [
     "opening",
     "paired",
     "readings",
+    "tails",
     "time_to_liquidate",
     "types_of",
     "wait_quantile",
@@ -252,6 +253,34 @@ def loss_tail(
     }
 
 
+def tails(
+    losses: Mapping[str, np.ndarray],
+    horizons: Mapping[str, int],
+    confidence: float,
+    rng: np.random.Generator,
+    block: int,
+    replications: int = 1_000,
+) -> pd.DataFrame:
+    """`loss_tail` of several cases over several horizons.
+
+    Parameters
+    ----------
+    losses : case → cohorts × bars.
+    horizons : name → bars.
+
+    Returns
+    -------
+    DataFrame
+        ``case``, ``horizon``, and the entries of `loss_tail`.
+    """
+    rows = []
+    for case, table in losses.items():
+        for horizon, bars in horizons.items():
+            tail = loss_tail(table, bars, confidence, rng, block, replications)
+            rows.append({"case": case, "horizon": horizon, **tail})
+    return pd.DataFrame(rows)
+
+
 def paired(
     cases: Mapping[str, pd.DataFrame],
     base: str,
@@ -306,27 +335,32 @@ def paired(
     return pd.DataFrame(rows)
 
 
-def before_crises(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Cohorts that open before a crisis, in time.
-
-    Parameters
-    ----------
-    outcomes : with a column ``service`` that holds "path" and "low".
+def by_crisis(outcomes: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Means over the cohorts that open before each crisis, by a column such as "engine".
 
     Returns
     -------
     DataFrame
-        Columns ``crisis``, ``days_before``; on the path ``closed``, ``premature``,
-        ``insufficient`` (of the borrowers), ``repaid``, ``penalty``, ``bad_debt`` (of the debt);
-        ``bad_debt_at_low``.  Empty where the prices cover no crisis.
+        Columns `by`, ``crisis`` (in time), ``cohorts``; ``bad_debt``, ``trough``, ``penalty``,
+        ``premature_penalty``, ``fee``, ``covered`` (of the debt); ``closed``, ``premature``,
+        ``insufficient`` (of the borrowers).  Empty where the prices cover no crisis.
     """
+    shown = [
+        "bad_debt", "trough", "penalty", "premature_penalty", "fee", "covered",
+        "closed", "premature", "insufficient",
+    ]  # fmt: skip
     crises = outcomes[outcomes["kind"] != "weekly"].rename(columns={"kind": "crisis"})
-    keys = ["crisis", "days_before", "start"]
-    shown = ["closed", "premature", "insufficient", "repaid", "penalty", "bad_debt"]
-    path = crises.loc[crises["service"] == "path", [*keys, *shown]]
-    low = crises.loc[crises["service"] == "low", [*keys, "bad_debt"]]
-    table = path.merge(low, on=keys, suffixes=("", "_at_low")).sort_values("start", kind="stable")
-    return table.drop(columns="start").reset_index(drop=True)
+    order = crises.groupby("crisis")["start"].min().sort_values().index
+    groups = crises.groupby([by, "crisis"], sort=False)
+    table = groups[shown].mean().assign(cohorts=groups.size()).reset_index()
+    ranked = table["crisis"].map({name: n for n, name in enumerate(order)})
+    table = table.assign(place=ranked).sort_values([by, "place"], kind="stable", key=_as_found)
+    return table.reset_index(drop=True)[[by, "crisis", "cohorts", *shown]]
+
+
+def _as_found(column: pd.Series) -> pd.Series:
+    """Names in the order in which they come first."""
+    return pd.Series(pd.factorize(column)[0], column.index) if column.dtype == "str" else column
 
 
 def average(
@@ -411,7 +445,7 @@ def wait_quantile(waits: pd.DataFrame, confidence: float) -> pd.Timedelta:
         Nobody was served.
     """
     checks.fraction("confidence", confidence)
-    if waits.empty:
+    if not waits["repaid"].sum() > 0.0:
         raise EstimationError("nobody was served, so there is no time to liquidate")
     ranked = waits.sort_values("wait", kind="stable")
     share = ranked["repaid"].cumsum() / ranked["repaid"].sum()
@@ -433,7 +467,8 @@ def time_to_liquidate(waits: Mapping[str, pd.DataFrame], bar: pd.Timedelta) -> p
     rows = []
     for service, table in waits.items():
         hours = table["wait"] / HOUR
-        by_debt = wait_quantile(table, 0.99) / HOUR if len(table) else np.nan
+        paid = table["repaid"].sum() > 0.0
+        by_debt = wait_quantile(table, 0.99) / HOUR if paid else np.nan
         rows.append(
             {
                 "service": service,

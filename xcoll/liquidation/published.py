@@ -17,6 +17,7 @@ from xcoll.collateral.venues import Venues
 from xcoll.errors import ParameterError
 from xcoll.liquidation.cohorts import Cohorts, Study, run
 from xcoll.liquidation.engines import exchange, maker
+from xcoll.liquidation.frontier import points
 from xcoll.liquidation.rulebooks import (
     Aave,
     Compound,
@@ -27,7 +28,7 @@ from xcoll.liquidation.rulebooks import (
     Rulebook,
 )
 
-__all__ = ["judged", "rulebook", "sets"]
+__all__ = ["judged", "pairs", "rulebook", "sets"]
 
 SECOND = pd.Timedelta("1s")
 
@@ -85,7 +86,8 @@ def sets(study: Study, venues: Venues, universe: Universe) -> dict[str, tuple[St
     """Every venue with an asset of the study: its set and ours on the book that it lists.
 
     Where a venue lists no token for an asset itself, one that is derived from it stands in (WBTC
-    for BTC).  A set that the workbook would not recommend runs all the same; see
+    for BTC).  Venues whose base asset moves are left out: their thresholds are not against dollars,
+    which the book owes.  A set that the workbook would not recommend runs all the same; see
     `RiskParameters.faults`.
 
     Returns
@@ -103,7 +105,8 @@ def sets(study: Study, venues: Venues, universe: Universe) -> dict[str, tuple[St
     for key, venue in venues.venues.items():
         today = venues.today(key, universe)
         today = today[today.index.isin(ours.index) & (today["threshold"] > 0.0)]
-        if today.empty:
+        base = venues.tokens.get(venue.base)
+        if today.empty or (base is not None and universe.assets[base].peg is None):
             continue
         tokens = dict(zip(today["token"], today.index, strict=True))
         engine = rulebook(venue, tokens, price)
@@ -126,3 +129,19 @@ def judged(cases: Mapping[str, tuple[Study, Study]]) -> dict[tuple[str, str], Co
         for key, pair in cases.items()
         for name, one in zip(("theirs", "ours"), pair, strict=True)
     }
+
+
+def pairs(found: Mapping[tuple[str, str], Cohorts], confidence: float = 0.95) -> pd.DataFrame:
+    """Points (see `frontier.points`) of every case of `judged`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``venue``, ``whose`` ("theirs", "ours"), then the points.
+    """
+    rows = []
+    for (venue, whose), cohorts in found.items():
+        table = points(cohorts.outcomes.assign(whose=whose), confidence, by="whose")
+        rows.append(table.drop(columns="consistent").reset_index().assign(venue=venue))
+    table = pd.concat(rows, ignore_index=True)
+    return table[["venue", "whose", *table.columns.drop(["venue", "whose"])]]

@@ -304,6 +304,8 @@ def run(
     """
     _fits(book, conduct.engine)
     world, bars = conduct.world, len(times) - 1
+    if bars * line.steps >= len(line.market):
+        raise ParameterError(f"{bars} bars are more than the timeline has; give its own times")
     keepers, borrowers = world.keepers, world.borrowers
     accounts, assets = book.collateral.shape
     threshold, rules = conduct.engine.compiled(book.assets, given.threshold, given.bonus, given.fee)
@@ -316,12 +318,12 @@ def run(
     means = np.zeros(accounts) if borrowers is None else borrowers.means(debt_usd)
     call = 1.0 if borrowers is None else borrowers.call
     level = np.where(means > 0.0, call, 1.0)
-    scale = np.ones(accounts) if scale is None else own(scale)
+    scale = np.ones(accounts) if scale is None else _scale(scale, accounts)
     room, fund = conduct.engine.room
     shared = world.shared or math.isfinite(room) or fund > 0.0
 
     order = slice(None)
-    if shared and keepers.order == "largest first":
+    if keepers.order == "largest first":
         order = np.argsort(-debt_usd, kind="stable")
     opening = (own(book.collateral[order]), own(book.debt[order]))
     collateral, debt = np.empty_like(opening[0]), np.empty_like(opening[1])
@@ -389,6 +391,13 @@ def _market(
     return _kernels.World(
         own(depth.size), depth.levels(assets), own(depth.by_bar(times, assets)), trade
     )
+
+
+def _scale(scale: np.ndarray, accounts: int) -> np.ndarray:
+    given = own(scale)
+    if given.shape != (accounts,) or not (np.isfinite(given) & (given >= 0.0)).all():
+        raise ParameterError(f"scale must be {accounts} finite numbers, one an account, from 0 on")
+    return given
 
 
 def _fits(book: Book, engine: Rulebook) -> None:

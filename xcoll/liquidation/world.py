@@ -25,8 +25,11 @@ YEAR = pd.Timedelta("365D")
 
 
 def steps_of(duration: str | pd.Timedelta | None, step: pd.Timedelta) -> int:
-    """Whole steps of a duration, rounded up; None is none."""
-    return 0 if duration is None else math.ceil(pd.Timedelta(duration) / step)
+    """Whole steps of a duration, rounded up; None is none.
+
+    A step is kept in whole microseconds, so a day can be a hair more than its own steps.
+    """
+    return 0 if duration is None else math.ceil(pd.Timedelta(duration) / step * (1 - 1e-6))
 
 
 def _optional(name: str, value: str | pd.Timedelta | None) -> None:

@@ -27,20 +27,21 @@ examples
   xcoll run --until 05 -p confidence=0.975    up to the haircuts, at another level
   xcoll run --name tight -f tight.yaml        a run of its own beside the default one
   xcoll params 05                             what notebook 05 can be told
-  xcoll sweep grid.yaml                       a grid of parameters and books, on all cores
+  xcoll sweep data/sweeps/engines.yaml        a grid of engines, worlds and paths, on all cores
 """
 
 GRID = """\
-a grid names a work and its axes; all other settings have the defaults of the work
-  work: cohorts
+a grid names a work and its axes; all other settings have their defaults
+  work: replay
   axes:
+    engine: [aave, morpho]
     factor: {from: 0.6, to: 1.4, step: 0.2}
-    fill: [path, low]
-    book_seed: {from: 0, to: 4}
-  fixed: {cohort_size: 4000}
+    paths: [history, bootstrap]
+  fixed: {cohort_size: 4000, number: 500}
 
-Finished tasks are kept, and only what is missing or stale is carried out: the same command goes on
-where it was stopped, and a grid that grew runs what is new.
+Without a grid the settings are listed.  Finished tasks are kept, and only what is missing or
+stale is carried out: the same command goes on where it was stopped, and a grid that grew runs
+what is new.
 """
 
 
@@ -88,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=GRID,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    sweep.add_argument("grid", type=Path, metavar="GRID.yaml", help="the grid, see below")
+    sweep.add_argument(
+        "grid", type=Path, nargs="?", metavar="GRID.yaml", help="the grid, see below"
+    )
     sweep.add_argument("--name", help="folder of the results under reports/sweeps/ (the grid's)")
     sweep.add_argument("--run", default="default", help="run whose artifacts are read")
     where = sweep.add_mutually_exclusive_group()
@@ -256,6 +259,8 @@ def _sweep(options: argparse.Namespace) -> int:
     from xcoll.workbook.sweep.run import sweep
     from xcoll.workbook.sweep.serial import serial
 
+    if options.grid is None:
+        return _settings()
     if options.workers is not None and options.workers < 1:
         raise ParameterError("--workers takes a whole number from 1 on")
     name = options.grid.stem if options.name is None else options.name
@@ -278,6 +283,25 @@ def _sweep(options: argparse.Namespace) -> int:
         )
         return 130
     return 0
+
+
+def _settings() -> int:
+    import json
+
+    from xcoll.workbook.sweep.works import WORKS
+
+    for name, work in WORKS.items():
+        print(f"work: {name}")
+        rows = [(key, json.dumps(one.default), one.note) for key, one in work.settings.items()]
+        _columns([("setting", "default", "unit and range"), *rows])
+    return 0
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (text.ljust(width) for text, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -306,12 +330,7 @@ def _params(options: argparse.Namespace) -> int:
         (parameter.name, parameter.annotation, repr(parameter.default), parameter.comment)
         for parameter in parameters.read(here.notebooks / f"{name}.ipynb")
     ]
-    head = ("name", "type", "default", "unit and range")
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(4)]
-    for row in (head, *rows):
-        print(
-            "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        )
+    _columns([("name", "type", "default", "unit and range"), *rows])
     return 0
 
 

@@ -1,6 +1,7 @@
 """Grids: what they make, and what they refuse before anything runs."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,8 +72,7 @@ def test_a_range_holds_its_ends_and_exact_decimals(written, values):
         ({"axes": {"scale": {"from": "a", "to": 2}}}, "finite number"),
         ({"axes": {"scale": {"from": 0, "to": 1e300}}}, "over 1,000,000 values"),
         ({"chunk": 0}, "chunk is 0"),
-        ({"seed": -1}, "seed is -1"),
-        ({"work": "still", "seed": 1}, "still draws nothing by task"),
+        ({"seed": 1}, "no block is called 'seed'"),
     ],
 )
 def test_a_wrong_grid_is_refused(blocks, words):
@@ -154,16 +154,38 @@ def test_a_point_without_items_is_refused(planned, monkeypatch):
         planned(axes={"scale": [1]})
 
 
-def test_the_seed_of_a_task_is_its_child_of_the_seed_of_the_sweep(planned):
-    tasks = planned(axes={"scale": [1, 2, 3]}, seed=11)
-    children = np.random.SeedSequence(11).spawn(len(tasks))
-    for task, child in zip(tasks, children, strict=True):
-        assert task.rng().random() == np.random.default_rng(child).random()
+def idle(**reasons):
+    """Plan a grid of toys whose `bad` changes nothing at scale 1."""
+    return replace(toys.TOY, idle=lambda values: reasons if values["scale"] == 1 else {})
 
 
-def test_a_work_that_does_not_draw_has_no_generator(planned):
-    with pytest.raises(ParameterError, match="does not draw"):
-        planned("still")[0].rng()
+def plan_idle(work, **blocks):
+    grid = grids.parse({"work": "toy", **blocks}, {"toy": work})
+    return grids.plan(grid, work, {}, "")
+
+
+def test_an_axis_that_changes_nothing_at_a_point_is_refused():
+    words = r"axis bad changes nothing where scale is 1\.0; give these points a grid of their own"
+    with pytest.raises(ParameterError, match=words):
+        plan_idle(idle(bad="scale"), axes={"scale": [2, 1], "bad": [3, 4]})
+    assert len(plan_idle(idle(bad="scale"), axes={"scale": [2, 1], "bad": [3]})) == 4
+
+
+def test_a_setting_that_changes_nothing_is_no_part_of_the_key():
+    first, second = (
+        keys(plan_idle(idle(bad="scale"), axes={"scale": [1, 2]}, fixed={"bad": bad}))
+        for bad in (3, 4)
+    )
+    assert first[:2] == second[:2]
+    assert not set(first[2:]) & set(second[2:])
+
+
+def test_a_key_rests_on_the_files_that_its_point_names():
+    work = replace(toys.TOY, files={"trouble": None})
+    grid = grids.parse({"work": "toy", "axes": {"trouble": ["none", "die"]}}, {"toy": work})
+    first, second = (keys(grids.plan(grid, work, {}, "", {"die": digest})) for digest in ("a", "b"))
+    assert first[:2] == second[:2]
+    assert not set(first[2:]) & set(second[2:])
 
 
 AXES = {"scale": [1, 2], "book_seed": [0, 1]}
@@ -177,7 +199,6 @@ def keys(tasks):
     "changed",
     [
         {"shared": "other code"},
-        {"seed": 1},
         {"chunk": 3},
         {"fixed": {"bad": 3.0}},
         {"axes": {"scale": [3, 4], "book_seed": [0, 1]}},
@@ -191,10 +212,9 @@ def test_a_key_is_a_hash_of_all_that_the_rows_rest_on(planned, changed):
     assert not set(one) & set(keys(planned(**{**given, **changed})))
 
 
-def test_a_grid_that_grew_keeps_its_keys_where_nothing_is_drawn(planned):
+def test_a_grid_that_grew_keeps_its_keys(planned):
     grown = {"scale": [0.5, 1, 2], "book_seed": [0, 1, 2]}
-    assert set(keys(planned("still", axes=AXES))) < set(keys(planned("still", axes=grown)))
-    assert not set(keys(planned(axes=AXES))[1:]) & set(keys(planned(axes=grown)))
+    assert set(keys(planned(axes=AXES))) < set(keys(planned(axes=grown)))
 
 
 def test_a_fixed_value_and_an_axis_of_one_value_are_the_same_point(planned):

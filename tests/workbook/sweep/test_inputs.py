@@ -1,13 +1,14 @@
 """Inputs of a sweep: artifacts of a finished run, each as the run wrote it."""
 
 import json
+import pickle
 
 import pandas as pd
 import pytest
 
 from xcoll.errors import ArtifactError
 from xcoll.workbook import artifacts, fingerprint
-from xcoll.workbook.sweep.inputs import Inputs, collect, parse
+from xcoll.workbook.sweep.inputs import KEPT, Inputs, Read, collect, parse
 
 
 @pytest.fixture
@@ -60,3 +61,45 @@ def test_an_artifact_that_is_not_what_the_run_wrote(finished, damage):
     path.write_bytes(b"other") if damage == "changed" else path.unlink()
     with pytest.raises(ArtifactError, match="is not what the run wrote"):
         collect(finished, "base", ["numbers"])
+
+
+def load(path, read):
+    """A table of the user's file and of an artifact."""
+    return pd.DataFrame({"value": [float(path.read_text()) * read["scaled"]["value"].iloc[0]]})
+
+
+def test_files_of_the_user_travel_as_tables_with_their_hashes(finished):
+    (finished.root / "mine.csv").write_text("3")
+    inputs = collect(finished, "base", ["scaled"], {"mine.csv": load})
+    read = parse(inputs.contents)
+    assert set(read) == {"scaled", "mine.csv"}
+    assert read["mine.csv"]["value"].tolist() == [6.0]
+    assert set(inputs.files) == {"mine.csv"}
+    assert "mine.csv" not in inputs.hashes
+    (finished.root / "mine.csv").write_text("3.0")
+    assert collect(finished, "base", ["scaled"], {"mine.csv": load}).files == inputs.files
+    (finished.root / "mine.csv").write_text("4")
+    assert collect(finished, "base", ["scaled"], {"mine.csv": load}).files != inputs.files
+
+
+def test_what_is_made_once_is_kept_as_long_as_it_is_used():
+    read, made = Read({"a": 1}), []
+
+    def make(name):
+        return read.once(name, lambda: made.append(name) or f"{name} made")
+
+    for n in range(2 * KEPT):
+        assert make("used") == "used made"
+        assert make(str(n)) == f"{n} made"
+    assert made.count("used") == 1
+    make("0")
+    assert made.count("0") == 2
+    assert read == {"a": 1}
+
+
+def test_what_was_made_once_travels_along():
+    read = Read({"a": 1})
+    read.once("b", lambda: 2)
+    other = pickle.loads(pickle.dumps(read))
+    assert other == read
+    assert other.once("b", lambda: 3) == 2

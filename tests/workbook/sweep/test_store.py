@@ -86,9 +86,7 @@ def test_results_are_the_rows_in_the_order_of_the_tasks(filled):
 
 def test_axes_of_text_and_truth_keep_their_types(tmp_path, planned, monkeypatch):
     settings = toys.SETTINGS | {"flag": Setting(True, lambda name, value: value)}
-    monkeypatch.setitem(
-        works.WORKS, "still", Work(toys.still, settings, toys.span, toys.STILL.chunk)
-    )
+    monkeypatch.setitem(works.WORKS, "still", Work(toys.still, settings, toys.span, toys.four))
     tasks = planned("still", axes={"flag": [True, False], "trouble": ["none", "die"]})
     parts = store.Parts(tmp_path)
     for task, content in serial(toys.STILL, tasks, Inputs()):
@@ -103,7 +101,7 @@ def test_axes_of_text_and_truth_keep_their_types(tmp_path, planned, monkeypatch)
 
 def test_published_files_hold_no_clock_and_are_the_same_twice(filled, tmp_path):
     tasks, parts = filled
-    grid = grids.parse({"work": "toy", "axes": AXES, "seed": 5}, toys.WORKS)
+    grid = grids.parse({"work": "toy", "axes": AXES}, toys.WORKS)
     seen = []
     for place in ("a", "b"):
         rows = store.assemble(tasks, parts.find(tasks)[0])
@@ -119,7 +117,6 @@ def test_published_files_hold_no_clock_and_are_the_same_twice(filled, tmp_path):
             "axes": [["scale", [2.0, 1.0]], ["book_seed", [0, 1]]],
             "fixed": {"seconds": 0.0, "bad": 2.0, "trouble": "none"},
             "chunk": None,
-            "seed": 5,
         },
         "tasks": 8,
         "rows": 24,

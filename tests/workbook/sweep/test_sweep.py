@@ -43,10 +43,10 @@ def files(folder):
 
 
 def test_one_process_and_many_give_the_same_files(sweep, capsys):
-    code, here = sweep("--serial", axes=AXES, seed=2, file="here")
+    code, here = sweep("--serial", axes=AXES, file="here")
     assert code == 0
     assert capsys.readouterr().out.strip() == str(here / "results.parquet")
-    code, there = sweep("--workers", "2", axes=AXES, seed=2, file="there")
+    code, there = sweep("--workers", "2", axes=AXES, file="there")
     assert code == 0
     assert files(there) == files(here)
     assert len(files(here)) == 2 + 8
@@ -141,7 +141,7 @@ def test_results_of_before_stay_while_a_sweep_fails(sweep, counted):
     _, folder = sweep("--serial", axes=AXES)
     before = {name: (folder / name).read_bytes() for name in ("results.parquet", "sweep.json")}
     counted[1].add(0)
-    assert sweep("--serial", axes=AXES, seed=9)[0] == 1
+    assert sweep("--serial", axes=AXES, fixed={"bad": 9})[0] == 1
     assert {name: (folder / name).read_bytes() for name in before} == before
 
 
@@ -191,7 +191,7 @@ def test_one_place_to_run_in(sweep):
 
 
 def test_a_missing_run_is_named(sweep, capsys):
-    assert sweep("--serial", "--run", "none", work="cohorts")[0] == 1
+    assert sweep("--serial", "--run", "none", work="replay")[0] == 1
     assert "make it with: xcoll run --name none" in capsys.readouterr().err
 
 
@@ -287,7 +287,7 @@ def gone(process):
 
 
 def test_a_sweep_that_is_stopped_goes_on_where_it_was(sweep, tmp_path, capsys):
-    blocks = {"axes": {"scale": {"from": 1, "to": 30}}, "chunk": 6}
+    blocks = {"axes": {"scale": {"from": 1, "to": 20}}, "chunk": 6}
     _, whole = sweep("--serial", file="whole", **blocks)
     path, folder = tmp_path / "toy.yaml", tmp_path / "reports" / "sweeps" / "toy"
     path.write_text((tmp_path / "whole.yaml").read_text())
@@ -302,16 +302,35 @@ def test_a_sweep_that_is_stopped_goes_on_where_it_was(sweep, tmp_path, capsys):
         assert process.returncode == (-9 if how is signal.SIGKILL else 130)
         assert "Traceback" not in said
         assert ("the same command goes on from there" in said) is (how is not signal.SIGKILL)
-        assert (f"{kept} of 30 tasks are kept" in said) is (kept > 0)
+        assert (f"{kept} of 20 tasks are kept" in said) is (kept > 0)
         assert started
         until = time.monotonic() + 15
         while time.monotonic() < until and not all(gone(one) for one in started):
             time.sleep(0.02)
         assert all(gone(one) for one in started)
-        assert kept + 2 <= len(list(folder.glob("parts/*.parquet"))) < 30
+        assert kept + 2 <= len(list(folder.glob("parts/*.parquet"))) < 20
         kept = len(list(folder.glob("parts/*.parquet")))
         assert not (folder / "results.parquet").exists()
     capsys.readouterr()
     assert sweep("--serial", **blocks)[0] == 0
-    assert f"{kept} of 30 tasks are kept" in capsys.readouterr().err
+    assert f"{kept} of 20 tasks are kept" in capsys.readouterr().err
+    assert files(folder) == files(whole)
+
+
+def test_a_worker_killed_half_way_costs_time_and_nothing_else(sweep, tmp_path, capsys):
+    blocks = {"axes": {"scale": {"from": 1, "to": 12}}, "chunk": 6}
+    _, whole = sweep("--serial", file="whole", **blocks)
+    path, folder = tmp_path / "toy.yaml", tmp_path / "reports" / "sweeps" / "toy"
+    path.write_text((tmp_path / "whole.yaml").read_text())
+    process = spawn(path, tmp_path / "reports")
+    while process.poll() is None and len(list(folder.glob("parts/*.parquet"))) < 4:
+        time.sleep(0.02)
+    children = psutil.Process(process.pid).children(recursive=True)
+    victim = next(one for one in children if "spawn_main" in " ".join(one.cmdline()))
+    victim.kill()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert gone(victim)
+    assert "Restarting worker" in said
+    assert "Traceback" not in said
     assert files(folder) == files(whole)

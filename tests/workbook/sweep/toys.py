@@ -22,6 +22,10 @@ def spend(seconds):
         pass
 
 
+def draw(seed, item):
+    return np.random.default_rng([seed, item]).standard_normal()
+
+
 def run(task, read):
     values = task.values
     spend(values["seconds"] + float(os.environ.get(SLOWER, "0")))
@@ -31,7 +35,7 @@ def run(task, read):
     frame = pd.DataFrame(
         {
             "item": item,
-            "draw": values["scale"] * task.rng().standard_normal(len(item)),
+            "draw": [values["scale"] * draw(values["book_seed"], one) for one in item],
             "text": [f"{values['book_seed']}–{one}" for one in item],
         }
     )
@@ -56,6 +60,10 @@ TROUBLES = {
 }
 
 
+def four(values, read):
+    return 4
+
+
 def span(values, read):
     if values["scale"] > 100:
         raise ParameterError("scale is over 100; take a smaller one")
@@ -69,7 +77,7 @@ SETTINGS = {
     "bad": Setting(2.0, checks.number),
     "trouble": Setting("none", partial(checks.one_of, choices=["none", *TROUBLES])),
 }
-TOY = Work(run, SETTINGS, span, chunk=lambda values: 4, draws=True)
+TOY = Work(run, SETTINGS, span, four)
 
 
 def still(task, read):
@@ -80,5 +88,5 @@ def reads(task, read):
     return still(task, read).assign(total=read["total"]["total"])
 
 
-STILL = Work(still, SETTINGS, span, chunk=lambda values: 4)
+STILL = Work(still, SETTINGS, span, four)
 WORKS = {"toy": TOY, "still": STILL}

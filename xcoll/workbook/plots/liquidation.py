@@ -1,11 +1,12 @@
-"""Figures of the liquidation backtest: losses by cohort, choices of the low, premature against
-insufficient, and the frontier.  Every book behind them is synthetic, and each figure says so.
+"""Figures of the liquidation backtest: losses by cohort, engines in crises, who pays, what parts of
+the world add.  Every book behind them is synthetic, and each figure says so.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
@@ -13,9 +14,19 @@ from matplotlib.ticker import FuncFormatter
 from xcoll.workbook.plots import style
 from xcoll.workbook.tables import percent
 
-__all__ = ["excursions", "formats", "frontier", "losses", "trade_off"]
+__all__ = [
+    "FILLS",
+    "SYNTHETIC",
+    "added",
+    "basis_points",
+    "engines",
+    "excursions",
+    "formats",
+    "losses",
+    "types",
+]
 
-SYNTHETIC = "synthetic books, modelled lows, unlimited keepers"
+SYNTHETIC = "synthetic books, modelled lows"
 # How a table shows an outcome; bad debt in basis points of the debt.
 FORMATS = (
     dict.fromkeys(
@@ -27,8 +38,11 @@ FORMATS = (
     | dict.fromkeys(("ltv", "threshold", "bonus", "protocol_fee", "efficiency"), "percent")
     | dict.fromkeys(("collateral", "debt", "accounts", "repaid"), "percent")
     | dict.fromkeys(("closed", "premature", "insufficient"), "percent")
+    | dict.fromkeys(
+        [f"{name}{end}" for name in ("var", "es") for end in ("", "_low", "_high")], "basis points"
+    )
 )
-FILLS = {"breach": "at the breach", "path": "on the path", "low": "at the low"}
+FILLS = {"breach": "at the breach", "world": "in the world", "low": "at the low"}
 
 
 def formats(table: pd.DataFrame) -> dict[str, str]:
@@ -45,10 +59,10 @@ def losses(weekly: pd.DataFrame, crises: Mapping[str, str]) -> Figure:
     crises : name → date; drawn as vertical lines.
     """
     bad_debt = weekly.pivot_table("bad_debt", "start", "service")
-    repaid = weekly[weekly["service"] == "path"].set_index("start")["repaid"]
+    repaid = weekly[weekly["service"] == "world"].set_index("start")["repaid"]
     title = (
         f"Up to {percent(repaid.max(), 0)} of a cohort's debt was repaid by liquidations; bad debt "
-        f"reached\n{1e4 * bad_debt['path'].max():.2f} bp of it on the path, "
+        f"reached\n{1e4 * bad_debt['world'].max():.0f} bp of it in the world around, "
         f"{1e4 * bad_debt['low'].max():.0f} bp where every account is served at the bar's low"
     )
     figure, (top, bottom) = style.figure(2, height=5.4, title=title)
@@ -58,7 +72,7 @@ def losses(weekly: pd.DataFrame, crises: Mapping[str, str]) -> Figure:
     top.set_ylabel("debt repaid by\nliquidations, % of debt")
     top.set_ylim(0, 1.12 * repaid.max() if repaid.max() else 1)
     style.percent(top.yaxis)
-    for fill, colour in (("low", style.CONTEXT), ("path", style.ACCENT)):
+    for fill, colour in (("low", style.CONTEXT), ("world", style.ACCENT)):
         bottom.step(
             bad_debt.index, 1e4 * bad_debt[fill], where="post", color=colour, label=FILLS[fill]
         )
@@ -71,7 +85,7 @@ def losses(weekly: pd.DataFrame, crises: Mapping[str, str]) -> Figure:
         alpha=0.25,
         label="between the bounds",
     )
-    _basis_points(bottom)
+    basis_points(bottom)
     bottom.set_ylabel("bad debt, basis points\nof debt (symmetric log)")
     bottom.set_xlabel("opening of the cohort, which then runs its window (UTC)")
     legend = bottom.legend(loc="upper right", title="accounts served", title_fontsize=8)
@@ -100,26 +114,140 @@ def losses(weekly: pd.DataFrame, crises: Mapping[str, str]) -> Figure:
     return figure
 
 
+def engines(crises: pd.DataFrame) -> Figure:
+    """What lenders and borrowers lost under each engine in each crisis.
+
+    `crises` is the table of `outcomes.by_crisis` with a column ``engine``.
+    """
+    panels = (
+        ("bad_debt", 1e4, "lender: bad debt,\nbasis points of debt", ".0f"),
+        ("penalty", 1e2, "borrower: penalties,\npercent of debt", ".1f"),
+        ("premature", 1e2, "closed too early,\npercent of borrowers", ".1f"),
+    )
+    order = crises.groupby("engine")["bad_debt"].mean().sort_values().index
+    worst = crises.loc[crises["bad_debt"].idxmax()]
+    title = (
+        f"Same accounts, same prices: {order[0]} loses its lender least, {order[-1]} most "
+        f"({1e4 * worst['bad_debt']:,.0f} bp, {worst['crisis']})"
+    )
+    figure, axes = style.figure(1, 3, height=1.6 + 0.4 * len(order), title=title)
+    for ax, (name, scale, label, form) in zip(axes, panels, strict=True):
+        wide = crises.pivot_table(name, "engine", "crisis", sort=False).loc[order] * scale
+        shade = np.log1p(wide / max(wide.to_numpy().max() / 50.0, 1e-12))
+        sns.heatmap(
+            shade,
+            annot=wide.to_numpy(),
+            fmt=form,
+            cmap=sns.light_palette(style.ACCENT, as_cmap=True),
+            cbar=False,
+            linewidths=1.5,
+            annot_kws={"fontsize": 7.5},
+            ax=ax,
+        )
+        ax.set(xlabel="", ylabel="")
+        ax.set_title(label, loc="left", fontsize=8.5)
+        ax.tick_params(axis="x", rotation=90, length=0, labelsize=8)
+        ax.tick_params(axis="y", rotation=0, length=0, labelleft=ax is axes[0])
+    style.remark(
+        figure, f"means of books opened 1, 7 and 30 days before; shades by logs; {SYNTHETIC}"
+    )
+    return figure
+
+
+def types(table: pd.DataFrame) -> Figure:
+    """Which accounts pay: penalties and bad debt by class, a year's mean of all weekly cohorts.
+
+    `table` is `Cohorts.types`: type, class, and shares of all debt.
+    """
+    kinds = table["type"].unique()
+    table = table.assign(
+        paid=(table["penalty"] / table["debt"]).where(table["debt"] > 0),
+        lost=(table["bad_debt"] / table["debt"]).where(table["debt"] > 0),
+    )
+    payer, loser = (table.loc[table[name].idxmax()] for name in ("paid", "lost"))
+    paid = percent(payer["paid"], 2)
+    title = (
+        f"“{_said(payer)}” pays most in penalties, {paid} of its debt a window;"
+        f"\n“{_said(loser)}” leaves most unpaid, {1e4 * loser['lost']:.0f} bp"
+    )
+    figure, axes = style.figure(2, len(kinds), height=4.4, title=title)
+    for n, kind in enumerate(kinds):
+        rows = table[table["type"] == kind]
+        for row, (name, scale, hue) in enumerate(
+            (("paid", 1e2, style.OKABE_ITO["blue"]), ("lost", 1e4, style.ACCENT))
+        ):
+            ax = axes[row * len(kinds) + n]
+            ax.bar(rows["class"], scale * rows[name], color=hue, width=0.7)
+            ax.grid(visible=False, axis="x")
+            ax.set_ylim(0.0, 1.08 * scale * table[name].max())
+            ax.tick_params(axis="x", rotation=90, labelsize=7.5, labelbottom=row == 1)
+            ax.tick_params(axis="y", labelleft=n == 0)
+        axes[n].set_title(kind.replace("$", r"\$"), loc="left", fontsize=8.5)
+    axes[0].set_ylabel("penalties,\n% of their debt")
+    axes[len(kinds)].set_ylabel("bad debt,\nbp of their debt")
+    style.remark(figure, f"each account stands once in every panel; {SYNTHETIC}")
+    return figure
+
+
+def _said(row: pd.Series) -> str:
+    return f"{row['type'].removesuffix(', $')} {row['class']}"
+
+
+def added(table: pd.DataFrame, units: Mapping[str, tuple[str, float]]) -> Figure:
+    """What each part of the world adds, with its interval; grey where it may be nothing.
+
+    Parameters
+    ----------
+    table : of `outcomes.paired`: case, outcome, mean, low, high, differs.
+    units : outcome → label of its axis, and what a share is multiplied by.
+    """
+    table = table.replace({"case": {"nothing around": "all of these"}})
+    cases = list(dict.fromkeys(table["case"]))[::-1]
+    first = next(iter(units))
+    single = table["case"] != "all of these"
+    rows = table[(table["outcome"] == first) & table["differs"] & single]
+    nothing = [case for case in cases if not table[table["case"] == case]["differs"].any()]
+    most = rows.loc[rows["mean"].abs().idxmax()] if len(rows) else None
+    title = "No part of the world adds anything that can be told from nothing"
+    if most is not None:
+        change = units[first][1] * most["mean"]
+        title = f"“{most['case']}” adds most, {change:+.1f} {units[first][0].split(', ')[1]}"
+    title += f";\nnothing that can be told: {', '.join(nothing)}" if nothing else ""
+    figure, axes = style.figure(1, len(units), height=1.5 + 0.33 * len(cases), title=title)
+    for ax, (outcome, (label, scale)) in zip(axes, units.items(), strict=True):
+        here = table[table["outcome"] == outcome].set_index("case").loc[cases]
+        hues = np.where(here["differs"], style.ACCENT, style.CONTEXT)
+        ax.axvline(0.0, color="black", linewidth=0.8)
+        ax.hlines(cases, scale * here["low"], scale * here["high"], color=hues, linewidth=2)
+        ax.scatter(scale * here["mean"], cases, color=hues, s=28, zorder=3)
+        ax.set_xlabel(label)
+        ax.grid(visible=False, axis="y")
+        ax.set_ylim(-0.6, len(cases) - 0.4)
+        ax.tick_params(axis="y", labelleft=ax is axes[0])
+    style.remark(figure, f"90 % intervals; grey: the interval holds zero; {SYNTHETIC}")
+    return figure
+
+
 def excursions(table: pd.DataFrame, chosen: str) -> Figure:
     """Bad debt of the worst cohorts under each way of knowing the low inside the bar.
 
-    `table` is long: choice, service ("path", "low"), bad_debt_es, premature; `chosen` is drawn in
+    `table` is long: choice, service ("world", "low"), bad_debt_es, premature; `chosen` is drawn in
     the accent.
     """
     wide = table.pivot_table("bad_debt_es", "choice", "service").sort_values("low", kind="stable")
-    early = table[table["service"] == "path"].set_index("choice")["premature"]
+    early = table[table["service"] == "world"].set_index("choice")["premature"]
     title = (
         f"By closes alone {percent(early['close'])} of the borrowers are closed too early, by the "
         f"{chosen}'s lows {percent(early[chosen])};\nwhere accounts are served matters more to bad "
         "debt than where the low came from"
-        if wide["low"].min() > wide["path"].max()
+        if wide["low"].min() > wide["world"].max()
         else f"By closes alone {percent(early['close'])} of the borrowers are closed too early, by "
         f"the {chosen}'s lows {percent(early[chosen])}"
     )
     figure, (ax,) = style.figure(height=1.5 + 0.4 * len(wide), title=title)
-    ax.hlines(wide.index, 1e4 * wide["path"], 1e4 * wide["low"], color="#D9D9D9", linewidth=2)
+    ax.hlines(wide.index, 1e4 * wide["world"], 1e4 * wide["low"], color="#D9D9D9", linewidth=2)
     hues = [style.ACCENT if choice == chosen else style.CONTEXT for choice in wide.index]
-    for service, mark in (("path", "o"), ("low", "<")):
+    for service, mark in (("world", "o"), ("low", "<")):
         label = f"served {FILLS[service]}"
         ax.scatter(
             1e4 * wide[service], wide.index, color=hues, s=40, marker=mark, zorder=3, label=label
@@ -138,156 +266,7 @@ def excursions(table: pd.DataFrame, chosen: str) -> Figure:
     return figure
 
 
-def trade_off(points: pd.DataFrame) -> Figure:
-    """Premature and insufficient closures over the threshold.
-
-    `points` is by factor with ``threshold`` (average of the book), ``premature`` and
-    ``insufficient`` (shares of borrowers), the same by value, ``premature_debt`` and ``bad_debt``
-    (shares of the debt), and ``chosen``.
-    """
-    chosen = points.index[points["chosen"]][0]
-    title = (
-        f"The threshold hardly changes who is closed too early "
-        f"({percent(points['premature'].min())} to {percent(points['premature'].max())});\n"
-        f"it decides who is closed too late ({percent(points['insufficient'].min())} to "
-        f"{percent(points['insufficient'].max())})"
-        if np.ptp(points["premature"]) < np.ptp(points["insufficient"])
-        else f"Closed too early: {percent(points['premature'].min())} to "
-        f"{percent(points['premature'].max())} of the borrowers; too late: "
-        f"{percent(points['insufficient'].min())} to {percent(points['insufficient'].max())}"
-    )
-    rows = points.sort_values("threshold")
-    figure, (left, right) = style.figure(1, 2, height=3.7, title=title)
-    for ax, names, ylabel in (
-        (left, ("premature", "insufficient"), "borrowers, percent"),
-        (right, ("premature_debt", "bad_debt"), "percent of debt"),
-    ):
-        early, late = names
-        ax.plot(rows["threshold"], rows[early], marker="o", ms=4, color=style.OKABE_ITO["blue"])
-        ax.plot(rows["threshold"], rows[late], marker="s", ms=4, color=style.ACCENT)
-        ax.axvline(points.loc[chosen, "threshold"], color="black", linewidth=0.8, linestyle=":")
-        highest = rows[list(names)].max(axis=None)
-        ax.set_ylim(-0.03 * highest, 1.15 * highest)
-        ax.set_xlabel("average threshold of the book, percent")
-        ax.set_ylabel(ylabel)
-        style.percent(ax.xaxis)
-        style.percent(ax.yaxis, 0 if highest > 0.05 else 1)
-    place = rows.iloc[len(rows) // 6]
-    for ax, name, text, colour in (
-        (left, "premature", "closed too early", style.OKABE_ITO["blue"]),
-        (left, "insufficient", "closed too late", style.ACCENT),
-        (right, "premature_debt", "repaid too early", style.OKABE_ITO["blue"]),
-        (right, "bad_debt", "lost: bad debt", style.ACCENT),
-    ):
-        ax.annotate(
-            text,
-            (place["threshold"], place[name]),
-            (0, 6),
-            textcoords="offset points",
-            color=colour,
-            fontsize=8,
-            ha="center",
-            va="bottom",
-        )
-    left.annotate(
-        "chosen",
-        (points.loc[chosen, "threshold"], 0.5),
-        (-3, 0),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        rotation=90,
-        fontsize=8,
-        ha="right",
-        va="center",
-    )
-    style.remark(figure, SYNTHETIC)
-    return figure
-
-
-def frontier(path: pd.DataFrame, low: pd.DataFrame, budget: float) -> Figure:
-    """Capital efficiency against the bad debt of the worst cohorts.
-
-    `path` and `low` are by factor with ``capital_efficiency``, ``bad_debt_es``, ``consistent`` and,
-    in `path`, ``chosen``; `low` is the bound with every account served at its bar's low.
-    """
-    chosen = path.index[path["chosen"]][0]
-    efficiency = path["capital_efficiency"]
-    title = (
-        f"{percent(efficiency[chosen])} of the collateral can be borrowed within "
-        f"{1e4 * budget:g} bp of bad debt:\nbuffers {chosen:g} times those of 05"
-    )
-    figure, (ax,) = style.figure(height=4.4, title=title)
-    ax.axvspan(0, 1e4 * budget, color=style.OKABE_ITO["green"], alpha=0.08)
-    ax.plot(
-        1e4 * low["bad_debt_es"],
-        low["capital_efficiency"],
-        color=style.CONTEXT,
-        marker="<",
-        ms=5,
-        linestyle=":",
-        label="bound: served at the low",
-    )
-    ax.plot(
-        1e4 * path["bad_debt_es"],
-        path["capital_efficiency"],
-        color=style.OKABE_ITO["blue"],
-        label="served on the path",
-    )
-    for consistent, face in ((True, style.OKABE_ITO["blue"]), (False, "white")):
-        rows = path[path["consistent"] == consistent]
-        ax.scatter(
-            1e4 * rows["bad_debt_es"],
-            rows["capital_efficiency"],
-            facecolor=face,
-            edgecolor=style.OKABE_ITO["blue"],
-            s=36,
-            zorder=3,
-            label=None if consistent or rows.empty else "may not be recommended: LT·(1 + LB) ≥ 1",
-        )
-    for factor, row in path.iterrows():
-        ax.annotate(
-            f"{factor:g}" + (" (as in 05)" if factor == 1 else ""),
-            (1e4 * row["bad_debt_es"], row["capital_efficiency"]),
-            (7, -11),
-            textcoords="offset points",
-            fontsize=7.5,
-            color="#595959",
-        )
-    point = path.loc[chosen]
-    ax.scatter(
-        1e4 * point["bad_debt_es"],
-        point["capital_efficiency"],
-        s=130,
-        facecolor="none",
-        edgecolor=style.ACCENT,
-        linewidth=2,
-        zorder=4,
-        label="chosen",
-    )
-    _basis_points(ax, axis="x")
-    ax.set_xlim(left=-0.15)
-    ax.margins(y=0.09)
-    ax.set_xlabel(
-        "bad debt of the worst cohorts (expected shortfall), basis points of debt (symmetric log)"
-    )
-    ax.set_ylabel("capital efficiency: borrowing\npower, % of collateral")
-    style.percent(ax.yaxis)
-    ax.annotate(
-        "within the budget",
-        (0.0, 0.97),
-        (6, 0),
-        va="top",
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        fontsize=7.5,
-        color=style.OKABE_ITO["green"],
-    )
-    ax.legend(loc="lower right")
-    style.remark(figure, f"numbers: buffer as a multiple of the given one; {SYNTHETIC}")
-    return figure
-
-
-def _basis_points(ax: Axes, axis: str = "y") -> None:
+def basis_points(ax: Axes, axis: str = "y") -> None:
     """Symmetric log scale, linear under one basis point, with plain numbers."""
     getattr(ax, f"set_{axis}scale")("symlog", linthresh=1)
     getattr(ax, f"set_{axis}lim")(**{"bottom" if axis == "y" else "left": 0})

@@ -17,6 +17,7 @@ from xcoll.workbook.project import Project
 __all__ = ["Inputs", "Loader", "Read", "collect", "parse"]
 
 T = TypeVar("T")
+KEPT = 12
 
 
 class Read(dict[str, Any]):
@@ -27,9 +28,13 @@ class Read(dict[str, Any]):
         self._made: dict[str, Any] = {}
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """What `make` makes of this, made once and kept under `name` for the tasks that follow."""
-        if name not in self._made:
-            self._made[name] = make()
+        """What `make` makes of this, kept under `name` for the tasks that follow.
+
+        The `KEPT` that were used last are kept, and the others made again.
+        """
+        self._made[name] = self._made.pop(name) if name in self._made else make()
+        if len(self._made) > KEPT:
+            del self._made[next(iter(self._made))]
         return self._made[name]
 
 

@@ -4,19 +4,19 @@ The book is worth what it is worth at the last close.  It opens each cohort with
 every asset, collateral and debt, so that its health at every opening is today's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-import numpy as np
 import pandas as pd
 
 from xcoll.collateral.accounts import Book
-from xcoll.errors import ParameterError
+from xcoll.collateral.thresholds import RiskParameters
+from xcoll.errors import DataError, ParameterError
 from xcoll.estimators.scenarios import Paths
 from xcoll.liquidation import mapping, outcomes
 from xcoll.liquidation.cohorts import Study
 from xcoll.liquidation.replay import replay
 
-__all__ = ["in_history", "on_paths", "openings", "used", "worth"]
+__all__ = ["held", "in_history", "on_paths", "openings", "used", "worth"]
 
 Window = tuple[pd.DataFrame, pd.DataFrame]
 
@@ -25,6 +25,33 @@ def worth(book: Book, prices: pd.Series) -> Book:
     """`book` in units of one dollar's worth; raises `DataError` where one has no price."""
     p = book.prices(prices)
     return Book(book.assets, book.collateral * p, book.debt * p, book.ids)
+
+
+def held(
+    book: Book, form: str, parameters: RiskParameters, stable: Collection[str], name: str
+) -> Book:
+    """What a venue can hold of `book`, which is in units of one dollar's worth; see `mapping`.
+
+    Parameters
+    ----------
+    form : key of `mapping.VENUES`.
+    stable : assets that stand for what a venue lends, where it lends named assets only.
+    name : of the book, for the message.
+
+    Raises
+    ------
+    DataError
+        Nobody owes anything there.
+    """
+    rules, some = mapping.VENUES[form], book
+    if rules.one_collateral or rules.one_debt:
+        owed = [asset for asset in used(book) if asset in stable]
+        thresholds = parameters.frame["threshold"]
+        dollar = pd.Series(1.0, book.assets)
+        some = mapping.split(book, form, dollar, thresholds, owed if rules.named else None).book
+    if not some.debt.any():
+        raise DataError(f"{name} owes nothing that {form} lends, so nobody can be closed there")
+    return some
 
 
 def used(book: Book) -> list[str]:
@@ -60,7 +87,8 @@ def openings(book: Book, calendar: pd.DataFrame, universe: pd.DataFrame, name: s
 def in_history(book: Book, study: Study) -> pd.DataFrame:
     """Outcomes of `book` in every cohort of `study`; columns as in `Cohorts.outcomes`.
 
-    `book` is in units of one dollar's worth; draws and shape of `study` are not used.
+    `book` is in units of one dollar's worth, as its engine holds it; draws and shape of `study` are
+    not used.
     """
     reach = study.bars + study.conduct.within_bars(study.bar) + 1
     starts = study.close.index.get_indexer(study.calendar["start"])
@@ -81,22 +109,10 @@ def on_paths(book: Book, study: Study, paths: Paths) -> pd.DataFrame:
 def _collected(
     calendar: pd.DataFrame, book: Book, study: Study, windows: Iterable[Window], bars: int
 ) -> pd.DataFrame:
-    thresholds = study.parameters.frame["threshold"]
-    mapped = _mapped(book, study, thresholds)
-    start = outcomes.opening(mapped, study.parameters, thresholds)
+    parameters, conduct = study.parameters, study.conduct
+    start = outcomes.opening(book, parameters, parameters.frame["threshold"])
     rows = [
-        outcomes.measure(start, replay(mapped, *window, study.parameters, study.conduct, bars))
+        outcomes.measure(start, replay(book, *window, parameters, conduct, bars))
         for window in windows
     ]
     return pd.concat([calendar.reset_index(drop=True), pd.DataFrame(rows)], axis=1)
-
-
-def _mapped(book: Book, study: Study, thresholds: pd.Series) -> Book:
-    """What the engine can hold of the book."""
-    form = mapping.VENUES[study.conduct.engine.form]
-    if not (form.one_collateral or form.one_debt):
-        return book
-    owed = np.asarray(book.assets)[book.debt.any(axis=0)]
-    named = [asset for asset in owed if asset in study.shape.stable] if form.named else None
-    dollar = pd.Series(1.0, book.assets)
-    return mapping.split(book, study.conduct.engine.form, dollar, thresholds, named).book

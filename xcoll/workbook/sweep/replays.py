@@ -42,11 +42,6 @@ PROCESSES = {"bootstrap": StationaryBootstrap, "garch": GarchDcc}
 STRAIGHT = "low inside the bar"  # the piece of the world that lies in the prices
 BLOCK = 50  # simulated paths that share a generator
 SHAPE = ("health_median", "health_spread", "volatile_debt", "venue_usd")
-SURROUNDINGS = (
-    *("oracle_delay", "deviation", "heartbeat"),
-    *("keeper_margin", "gas", "capital"),
-    *("attentive", "answer"),
-)
 
 
 def replay(task: Task, read: Read) -> pd.DataFrame:
@@ -59,7 +54,7 @@ def replay(task: Task, read: Read) -> pd.DataFrame:
         recommended), then the columns of `Cohorts.outcomes`; ``start`` is NaT on a simulated path.
     """
     values = task.values
-    study, book = _study(values, read), _book(values, read)
+    study, book = _study(values, read), _held(values, read, values["factor"])
     if values["paths"] == HISTORY:
         study = replace(study, calendar=study.calendar.iloc[task.first : task.last])
         made = cohorts.run(study).outcomes if book is None else own_book.in_history(book, study)
@@ -85,21 +80,21 @@ def count(values: Values, read: Read) -> int:
     """
     scaled(_parameters(read), values["factor"])
     _conduct(values, World())
+    book = _held(values, read)
     if values["paths"] == HISTORY:
         return len(_calendar(values, read))
-    book = _book(values, read)
     without = [] if book is None else sorted({*own_book.used(book)} - {*_simulated(read)})
     if without:
         raise ParameterError(
-            f"{values['book']} uses {', '.join(without)}, which may not be pledged or owed and so has "
-            f"no simulated paths; leave it out, or take paths {HISTORY}"
+            f"{values['book']} uses {', '.join(without)}, which the universe neither pledges nor "
+            f"owes, so there are no paths of it; leave it out, or take paths {HISTORY}"
         )
     return values["number"]
 
 
 def size(values: Values, read: Read) -> int:
     """Number of accounts."""
-    book = _book(values, read)
+    book = _held(values, read)
     return values["cohort_size"] if book is None else len(book)
 
 
@@ -159,16 +154,32 @@ def _book(values: Values, read: Read) -> Book | None:
     return None if name == SYNTHETIC else read.once(f"book {name}", make)
 
 
+def _held(values: Values, read: Read, factor: float = 1.0) -> Book | None:
+    """The user's book as the engine holds it; the factor moves what is split, not how many."""
+    whole, form = _book(values, read), RULEBOOKS[values["engine"]].form
+    if whole is None:
+        return None
+    name, stable = values["book"], _universe(read).stablecoins
+    return read.once(
+        f"book {name} at {form}, factor {factor}",
+        lambda: own_book.held(whole, form, scaled(_parameters(read), factor), stable, name),
+    )
+
+
 def _conduct(values: Values, world: World) -> Conduct:
     conduct = backtest.services(world, values["recovery"])[values["service"]]
     return replace(conduct, engine=RULEBOOKS[values["engine"]]())
 
 
 def _world(values: Values, read: Read) -> World:
+    lag, answer = (None if values[x] == NO_DELAY else values[x] for x in ("oracle_lag", "answer"))
     return backtest.surroundings(
         read.once(f"depth {values['depth']}", lambda: _depth(values["depth"], read)),
-        **{name: None if values[name] == NO_DELAY else values[name] for name in SURROUNDINGS},
-        interest=dict.fromkeys(_universe(read).debts, values["interest"]),
+        lag,
+        *(values[x] for x in ("deviation", "heartbeat", "keeper_margin", "gas", "capital")),
+        values["attentive"],
+        answer,
+        dict.fromkeys(_universe(read).stablecoins, values["interest"]),
     )
 
 

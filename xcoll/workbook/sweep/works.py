@@ -20,7 +20,9 @@ from xcoll.workbook.sweep.tasks import Setting, Values, Work
 
 __all__ = ["WORKS"]
 
-HALF_A_SECOND = 300_000  # accounts × items, at 30 daily bars in the whole world
+# Microseconds an account and item in the whole world, measured at 30 daily bars.
+COST = {"aave": 2, "compound": 4, "euler": 2, "exchange": 3, "maker": 16, "morpho": 4}
+HALF_A_SECOND = 500_000
 PIECES = tuple(backtest.PIECES)
 SERVICES = tuple(backtest.services(World(), "7D"))
 SOURCES = (HISTORY, *PROCESSES)
@@ -79,26 +81,25 @@ RULES = {
     "window": Setting("30D", _duration, "a cohort lives, a duration"),
     "recovery": Setting("7D", _duration, "within which a closure was too early, a duration"),
 }
-# Frictions of 05's policy and the universe's feeds; gas, capital, answers, interest are assumed.
+# Names and defaults are those of notebook 06, so that a point of a sweep is in its tables too.
 FRICTIONS = {
-    "oracle_delay": Setting("1h", _wait, "from an update to a price that all see, a duration"),
+    "oracle_lag": Setting("1h", _wait, "from an update to a price that all see, a duration"),
     "deviation": Setting(0.005, _share, "that makes the feed update, in [0, 1]"),
     "heartbeat": Setting("1h", _duration, "after which it updates anyway, a duration"),
     "keeper_margin": Setting(0.01, _least_zero, "profit asked for, of what is repaid, at least 0"),
-    "gas": Setting(20.0, _least_zero, "dollars a call, at least 0"),
-    "capital": Setting(2e8, checks.positive, "dollars of all keepers in a day, above 0"),
+    "gas": Setting(30.0, _least_zero, "dollars a call, at least 0"),
+    "capital": Setting(5e7, checks.positive, "dollars of all keepers in a day, above 0"),
     "depth": Setting(1.0, checks.positive, "times the depth of a bad day, above 0"),
     "attentive": Setting(0.7, _share, "borrowers who answer a margin call, in [0, 1]"),
     "answer": Setting("2h", _wait, "from the call to the answer, a duration"),
-    "interest": Setting(0.05, _least_zero, "a year on what is owed, at least 0"),
+    "interest": Setting(0.05, _least_zero, "a year on stablecoins that are owed, at least 0"),
 }
-# Names and defaults of notebook 06, so that a point of a sweep is in its tables too.
 SHAPE = {
-    "cohort_size": Setting(10_000, partial(checks.whole, least=100), "accounts, at least 100"),
+    "cohort_size": Setting(4_000, partial(checks.whole, least=100), "accounts, at least 100"),
     "health_median": Setting(1.6, _above_one, "health factor of the median account, above 1"),
     "health_spread": Setting(1.0, _least_zero, "deviation of log(health - 1), at least 0"),
     "volatile_debt": Setting(0.2, _share, "accounts that owe a volatile asset too, in [0, 1]"),
-    "venue_usd": Setting(None, _dollars, "of collateral in all, above 0; null: as drawn"),
+    "venue_usd": Setting(1e9, _dollars, "of collateral in all, above 0; null: as drawn"),
     "book_seed": Setting(6, _seed, "of the accounts, at least 0"),
 }
 BOOK = {"book": Setting(SYNTHETIC, _text, f"{SYNTHETIC}, or a file of your own accounts")}
@@ -108,6 +109,10 @@ PATHS = {
     "number": Setting(200, checks.whole, "simulated paths, at least 1"),
     "path_seed": Setting(1, _seed, "of the simulated paths, at least 0"),
 }
+
+
+def _chunk(values: Values, read: Read) -> int:
+    return HALF_A_SECOND // (COST[values["engine"]] * replays.size(values, read))
 
 
 def _idle(values: Values) -> dict[str, str]:
@@ -126,7 +131,7 @@ WORKS = {
         run=replays.replay,
         settings=RULES | FRICTIONS | BOOK | SHAPE | PATHS,
         span=replays.count,
-        chunk=lambda values, read: HALF_A_SECOND // replays.size(values, read),
+        chunk=_chunk,
         idle=_idle,
         artifacts=("prices", "excursions", "universe", "parameters", "estimates"),
         files={"book": _read_book},
