@@ -8,7 +8,7 @@ import time
 
 import pandas as pd
 
-from tests.benchmarks import data, machine
+from tests.benchmarks import data, liquidation, machine
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.measure import measure
 from xcoll.workbook import benchmarks, project
@@ -61,7 +61,7 @@ def main(wanted: list[str]) -> int:
     print(text(table))
     if not wanted:
         here = project.find(data.ROOT)
-        benchmarks.write(here.reports / benchmarks.FOLDER, table, found)
+        benchmarks.write(here.reports / benchmarks.FOLDER, table, liquidation.growth(), found)
         print(f"drawn in {benchmarks.publish(here, here.reports / benchmarks.FOLDER)}")
     print(f"took {time.perf_counter() - began:.0f} s")
     return 0

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from tests.benchmarks import data, machine
+from tests.benchmarks import data, liquidation, machine
 from tests.benchmarks.__main__ import main, text
 from tests.benchmarks.cases import CASES
 from tests.benchmarks.measure import RUNS, Case, Peer, measure
@@ -92,9 +92,11 @@ def test_artifact_is_read_back_and_a_missing_one_names_the_command(tmp_path):
     found = machine.described(data.ROOT)
     with pytest.raises(ArtifactError, match="make bench"):
         benchmarks.read(tmp_path)
-    benchmarks.write(tmp_path, table(), found)
-    timings, where = benchmarks.read(tmp_path)
+    grown = liquidation.growth(tiny=True)
+    benchmarks.write(tmp_path, table(), grown, found)
+    timings, growth, where = benchmarks.read(tmp_path)
     pd.testing.assert_frame_equal(timings, table(), check_dtype=False)
+    pd.testing.assert_frame_equal(growth, grown, check_dtype=False)
     assert where == found
     assert found["processor"] in benchmarks.sentence(where)
 
@@ -115,7 +117,7 @@ def test_an_unknown_subject_is_refused(capsys):
 
 @pytest.mark.chain
 def test_page_draws_what_was_saved(tmp_path):
-    benchmarks.write(tmp_path, table(), machine.described(data.ROOT))
+    benchmarks.write(tmp_path, table(), liquidation.growth(tiny=True), machine.described(data.ROOT))
     page = benchmarks.publish(project.find(data.ROOT), tmp_path)
     found = page.read_text(encoding="utf-8")
     assert "data:image/png;base64," in found

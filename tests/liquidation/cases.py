@@ -39,7 +39,7 @@ RATES = RiskParameters(
     )
 )
 STAIRS = maker.Rules(
-    buf=1.10, cut=0.97, step=600, tail=9_000, cusp=0.60, chop=1.13, hole=5e4, dust=300
+    buf=1.10, cut=0.97, step=600, tail=9_000, cusp=0.60, chop=1.13, hole=1.2e4, dust=300
 )
 STEPWISE = exchange.Rules(maintenance=0.1, share=0.25, fee=0.01)
 SCHEDULES = {

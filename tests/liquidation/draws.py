@@ -5,7 +5,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from tests.liquidation.cases import ASSETS, ENGINES, RATES, book_for, frames, market, scales
+from tests.liquidation.cases import (
+    ASSETS,
+    ENGINES,
+    RATES,
+    book_for,
+    frames,
+    market,
+    moving,
+    scales,
+)
 from tests.liquidation.twin import simulate
 from xcoll.collateral.accounts import Book
 from xcoll.collateral.liquidity import Linear, SquareRoot
@@ -13,7 +22,7 @@ from xcoll.liquidation.depth import Depth
 from xcoll.liquidation.replay import Conduct, replay
 from xcoll.liquidation.world import ORDERS, Borrowers, Keepers, Oracle, World
 
-__all__ = ["Case", "draw_case", "draw_world", "parched"]
+__all__ = ["Case", "daily", "draw_case", "draw_world", "jumpy", "parched"]
 
 # Numbers are odd: where margin, gas and bonus are round, whether a call pays can hang on rounding.
 GAS = (0.0, 0.0, 1.37, 20.3, 301.7, 5_003.1, 1e7)
@@ -42,6 +51,22 @@ class Case:
         conduct = replace(self.conduct, **changes)
         prices, rest = (self.close, self.low), (self.bars, self.thresholds, self.scale)
         return how(self.book, *prices, RATES, conduct, *rest)
+
+
+def daily(engine, world, accounts=30):
+    """Eight bars of 24 steps in a market that falls and comes back."""
+    rng = np.random.default_rng(20)
+    close, low = frames(*market(rng, 9, 0.2))
+    book = book_for(engine, rng, accounts)
+    return Case(book, close, low, Conduct(engine, world), 8)
+
+
+def jumpy(engine, world, accounts=30):
+    """Closes only, which jump, under moving thresholds and with a scale an account: deficits."""
+    rng = np.random.default_rng(10)
+    close, low = frames(*market(rng, 25, 0.16))
+    book, conduct = book_for(engine, rng, accounts), Conduct(engine, world, steps=1)
+    return Case(book, close, low, conduct, 24, moving(close), scales(rng, accounts))
 
 
 def draw_world(rng):

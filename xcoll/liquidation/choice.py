@@ -27,7 +27,7 @@ from xcoll import checks
 from xcoll.errors import EstimationError, ParameterError
 from xcoll.estimators.resampling import circular_blocks, interval
 from xcoll.estimators.tail.shortfall import historical
-from xcoll.liquidation.cohorts import Study, efficiency, run, windows
+from xcoll.liquidation.cohorts import Study, bad_debt, efficiency, windows
 from xcoll.liquidation.frontier import halves, pareto, scaled
 
 __all__ = ["Comparison", "Ladder", "Trial", "compare", "greedy", "jointly", "one_at_a_time"]
@@ -101,6 +101,12 @@ class Trial:
         self.loosest = tuple(self._loosest(asset) for asset in self.assets)
         self.strictest = (len(self.factors) - 1,) * len(self.assets)
         cohorts = np.arange(len(self.study.calendar))
+        self._base = efficiency(self._set(self.strictest))
+        self._parts = np.zeros((len(self._base), len(self.assets), len(self.factors)))
+        for n, loosest in enumerate(self.loosest):
+            for place in range(loosest, len(self.factors) - 1):
+                one = (*self.strictest[:n], place, *self.strictest[n + 1 :])
+                self._parts[:, n, place] = efficiency(self._set(one)) - self._base
         self.most = self._replayed(self.loosest, cohorts)
         self.order = np.argsort(-self.most, kind="stable")
         self.known[self.loosest] = dict(zip(cohorts.tolist(), self.most.tolist(), strict=True))
@@ -121,8 +127,7 @@ class Trial:
         return replace(self.study, parameters=scaled(self.study.parameters, self.named(places)))
 
     def _replayed(self, places: tuple[int, ...], cohorts: np.ndarray) -> np.ndarray:
-        study = replace(self._set(places), calendar=self.study.calendar.iloc[cohorts])
-        return run(study, [self.prices[n] for n in cohorts]).outcomes["bad_debt"].to_numpy()
+        return bad_debt(self._set(places), [self.prices[n] for n in cohorts])
 
     def _losses(self, places: tuple[int, ...], cohorts: np.ndarray) -> np.ndarray:
         known = self.known.setdefault(places, {})
@@ -153,8 +158,12 @@ class Trial:
             first = min(count, 2 * first)
 
     def efficiency(self, places: tuple[int, ...]) -> np.ndarray:
-        """Borrowing power a dollar of collateral by cohort; it takes no replay."""
-        return efficiency(self._set(places))
+        """Borrowing power a dollar of collateral by cohort; it takes no replay.
+
+        A sum over assets, of which each depends on its own λ alone.
+        """
+        parts = self._parts[:, np.arange(len(places)), list(places)]
+        return self._base + parts.sum(axis=1)
 
     def ladder(self, rungs: Sequence[tuple[int, ...]]) -> Ladder:
         """`rungs` with what they do."""

@@ -6,8 +6,9 @@ Here every week opens a book that runs 30 days, and each crisis adds books that 
 days before it.  Weekly cohorts overlap and are averaged; crisis cohorts are shown one by one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -40,6 +41,7 @@ __all__ = [
     "Cohorts",
     "Study",
     "Window",
+    "bad_debt",
     "calendar",
     "compare",
     "efficiency",
@@ -252,14 +254,19 @@ class _Ready:
 
     book: Book
     start: Opening
-    types: pd.DataFrame
+    fresh: Book
     parent: np.ndarray
-    owed: np.ndarray  # debt by class of account
+    threshold: np.ndarray
 
-    @classmethod
-    def of(cls, book: Book, start: Opening, types: pd.DataFrame, parent: np.ndarray) -> "_Ready":
-        owed = by_class(types.iloc[parent], [book.debt.sum(axis=1)])
-        return cls(book, start, types, parent, owed)
+    @cached_property
+    def types(self) -> pd.DataFrame:
+        """Classes of the original accounts."""
+        return types_of(self.fresh, self.threshold)
+
+    @cached_property
+    def owed(self) -> np.ndarray:
+        """Debt by class of account."""
+        return by_class(self.types.iloc[self.parent], [self.book.debt.sum(axis=1)])
 
 
 def _books(study: Study, known: np.ndarray, thresholds: pd.Series) -> _Ready:
@@ -274,8 +281,7 @@ def _books(study: Study, known: np.ndarray, thresholds: pd.Series) -> _Ready:
         held = mapped(replace(study, drawn=drawn), known)
         book, parent = held.book, held.parent
     lt = drawn.reindex(shape.assets).fillna(0.0).to_numpy(dtype=float)
-    types = types_of(fresh, lt)
-    return _Ready.of(book, opening(book, study.parameters, thresholds), types, parent)
+    return _Ready(book, opening(book, study.parameters, thresholds), fresh, parent, lt)
 
 
 def _judged(
@@ -297,7 +303,7 @@ def _judged(
         capital_efficiency=power.capital_efficiency * float(share),
         threshold=power.threshold * float(share),
     )
-    return _Ready.of(book, start, ready.types, ready.parent), scale
+    return replace(ready, book=book, start=start), scale
 
 
 @dataclass(frozen=True)
@@ -367,11 +373,27 @@ def run(study: Study, prices: Sequence[Window] | None = None) -> Cohorts:
     ParameterError, DataError
         See `windows`.
     """
+    kinds = study.calendar["kind"]
+    made = zip(_replays(study, prices or windows(study)), kinds, strict=True)
+    found = [_measured(ready, result, kind) for (ready, result), kind in made]
+    return _collected(study.calendar.reset_index(drop=True), study.shape.assets, found)
+
+
+def bad_debt(study: Study, prices: Sequence[Window]) -> np.ndarray:
+    """The column ``bad_debt`` of `run`, without all the rest; `prices` are its `windows`."""
+    lost = []
+    for ready, result in _replays(study, prices):
+        dollars_lost = result.column("deficit").sum() + result.column("under").sum()
+        lost.append(float(dollars_lost) / ready.start.debt)
+    return np.array(lost)
+
+
+def _replays(study: Study, prices: Sequence[Window]) -> Iterator[tuple[_Ready, Replay]]:
+    """Each cohort's book and what became of it."""
     shape, path = study.shape, study.thresholds
     given = rates(shape.assets, study.parameters)
     books: dict[bytes, _Ready] = {}
-    found = []
-    for window, kind in zip(prices or windows(study), study.calendar["kind"], strict=True):
+    for window in prices:
         if path is not None:
             given = rates(shape.assets, study.parameters, path, window.times)
         times = window.times[: study.bars + 1]
@@ -380,9 +402,7 @@ def run(study: Study, prices: Sequence[Window] | None = None) -> Cohorts:
         if key not in books:
             books[key] = _books(study, window.known, thresholds)
         ready, scale = _judged(books[key], study, times[0], thresholds)
-        result = run_book(ready.book, times, window.line, given, study.conduct, scale)
-        found.append(_measured(ready, result, kind))
-    return _collected(study.calendar.reset_index(drop=True), shape.assets, found)
+        yield ready, run_book(ready.book, times, window.line, given, study.conduct, scale)
 
 
 def efficiency(study: Study) -> np.ndarray:

@@ -15,7 +15,17 @@ from xcoll.workbook import artifacts, fingerprint, html, parameters, project
 from xcoll.workbook.plots import style
 from xcoll.workbook.run import Run
 
-__all__ = ["FOLDER", "NOTEBOOK", "TIMINGS", "publish", "read", "sentence", "start", "write"]
+__all__ = [
+    "FOLDER",
+    "GROWTH",
+    "NOTEBOOK",
+    "TIMINGS",
+    "publish",
+    "read",
+    "sentence",
+    "start",
+    "write",
+]
 
 FOLDER = project.TIMINGS  # under reports/
 NOTEBOOK = "benchmarks/speed.ipynb"  # under notebooks/
@@ -39,30 +49,43 @@ TIMINGS = artifacts.Artifact(
         "remark": "text",
     },
 )
+GROWTH = artifacts.Artifact(
+    "table",
+    columns={
+        "way": "text",
+        "over": "text",  # what grows: accounts or steps
+        "accounts": "whole",
+        "steps": "whole",
+        "seconds": "number",
+    },
+)
 MACHINE = artifacts.Artifact("json")
 
 
-def write(folder: Path, timings: pd.DataFrame, machine: Mapping[str, object]) -> None:
-    """Save the timings of one run and the machine that they were taken on."""
+def write(
+    folder: Path, timings: pd.DataFrame, growth: pd.DataFrame, machine: Mapping[str, object]
+) -> None:
+    """Save the timings of one run, how cost grows, and the machine that they were taken on."""
     folder.mkdir(parents=True, exist_ok=True)
     artifacts.write(folder, "timings", TIMINGS, timings)
+    artifacts.write(folder, "growth", GROWTH, growth)
     artifacts.write(folder, "machine", MACHINE, machine)
 
 
-def read(folder: Path) -> tuple[pd.DataFrame, dict[str, object]]:
-    """Timings and machine of the last run.
+def read(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, object]]:
+    """Timings, growth and machine of the last run.
 
     Raises
     ------
     ArtifactError
         Where nothing was measured yet.
     """
-    files = [folder / "timings.parquet", folder / "machine.json"]
+    files = [folder / name for name in ("timings.parquet", "growth.parquet", "machine.json")]
     missing = [path.name for path in files if not path.is_file()]
     if missing:
         raise ArtifactError(f"{folder} holds no {' and no '.join(missing)}; run: make bench")
-    timings, machine = (artifacts.read(path) for path in files)
-    return timings, machine
+    timings, growth, machine = (artifacts.read(path) for path in files)
+    return timings, growth, machine
 
 
 def sentence(machine: Mapping[str, object]) -> str:

@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from xcoll.workbook.plots import style
 from xcoll.workbook.tables import FORMATS
 
-__all__ = ["faster", "fastest", "named", "ratio", "ratios", "sentences", "summary"]
+__all__ = ["faster", "fastest", "growth", "named", "ratio", "ratios", "sentences", "summary"]
 
 
 def ratio(value: float) -> str:
@@ -108,4 +108,41 @@ def ratios(timings: pd.DataFrame, machine: str) -> Figure:
     ax.set_xlabel("time of the peer over ours (logarithmic; under 1× the peer is faster)")
     ax.set_ylabel("peer")
     style.remark(figure, machine)
+    return figure
+
+
+def growth(table: pd.DataFrame, machine: str) -> Figure:
+    """Seconds over accounts and over steps on logarithmic axes, with lines of slope one.
+
+    `table` is ``way``, ``over``, ``accounts``, ``steps``, ``seconds``.
+    """
+    slopes = []
+    figure, axes = style.figure(1, 2, height=3.8)
+    for ax, over in zip(axes, ("accounts", "steps"), strict=True):
+        rows = table[table["over"] == over]
+        for (way, line), hue in zip(
+            rows.groupby("way", sort=False), (style.OKABE_ITO["blue"], style.ACCENT), strict=False
+        ):
+            x, y = line[over].to_numpy(dtype=float), line["seconds"].to_numpy()
+            ax.plot(x, y, marker="o", ms=4, color=hue, label=way)
+            ax.plot(x, y[-1] * x / x[-1], color=hue, linewidth=0.8, linestyle=":")
+            slopes.append(np.polyfit(np.log(x), np.log(y), 1)[0])
+        ax.set(xscale="log", yscale="log", xlabel=f"{over} (logarithmic)")
+        ax.set_xticks(np.unique(rows[over]), minor=False)
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.tick_params(axis="x", rotation=45)
+        fixed = "steps" if over == "accounts" else "accounts"
+        sizes = " and ".join(f"{count:,}" for count in rows[fixed].unique())
+        ax.set_title(f"{sizes} {fixed}", loc="left", fontsize=8.5)
+    axes[0].set_ylabel("seconds (logarithmic)")
+    axes[1].legend(loc="upper left")
+    figure.suptitle(
+        f"Cost grows no faster than the book: exponents {min(slopes):.2f} to {max(slopes):.2f}"
+        if max(slopes) <= 1.05
+        else f"Cost grows with exponents {min(slopes):.2f} to {max(slopes):.2f}",
+        x=0.01,
+        ha="left",
+    )
+    style.remark(figure, f"dotted: proportional; {machine}")
     return figure

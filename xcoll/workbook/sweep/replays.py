@@ -110,11 +110,12 @@ def _study(values: Values, read: Read) -> Study:
         size=values["cohort_size"],
         **{name: values[name] for name in ("every", "window", *SHAPE)},
     )
+    world = _world(values, read) if values["service"] == WHOLE else World()
     study = replace(
         study,
         calendar=_calendar(values, read),
         parameters=scaled(study.parameters, values["factor"]),
-        conduct=_conduct(values, _world(values, read)),
+        conduct=_conduct(values, world),
     )
     for piece in _pieces(values):
         study = backtest.PIECES[piece](study)
@@ -126,8 +127,11 @@ def _universe(read: Read) -> Universe:
 
 
 def _parameters(read: Read) -> RiskParameters:
-    given = read["parameters"].query("covering").set_index("asset")
-    return RiskParameters(given.loc[_universe(read).collateral])
+    def make() -> RiskParameters:
+        given = read["parameters"].query("covering").set_index("asset")
+        return RiskParameters(given.loc[_universe(read).collateral])
+
+    return read.once("parameters", make)
 
 
 def _calendar(values: Values, read: Read) -> pd.DataFrame:

@@ -102,7 +102,7 @@ SHAPE = {
     "venue_usd": Setting(1e9, _dollars, "of collateral in all, above 0; null: as drawn"),
     "book_seed": Setting(6, _seed, "of the accounts, at least 0"),
 }
-BOOK = {"book": Setting(SYNTHETIC, _text, f"{SYNTHETIC}, or a file of your own accounts")}
+BOOK = {"book": Setting(SYNTHETIC, _text, f"{SYNTHETIC}, or a file from the project root")}
 PATHS = {
     "paths": Setting(HISTORY, partial(checks.one_of, choices=SOURCES), ", ".join(SOURCES)),
     "every": Setting("7D", _duration, "a cohort of history opens, a duration"),
