@@ -81,6 +81,30 @@ def test_what_surrounds_an_engine(world):
     assert alone.frictionless
 
 
+def test_a_setting_is_stated_once(bundled):
+    rng, index = np.random.default_rng(6), pd.date_range("2022-01-01", periods=60, freq="D")
+    given = {"health_median": 1.4, "health_spread": 0.9, "volatile_debt": 0.1, "venue_usd": 3e9}
+    around = dict(zip(AROUND, ("1h", 0.005, "1D", 0.01, 20.0, 5e7, 0.5, "2h"), strict=True))
+    setting = backtest.Setting("7D", "20D", "3D", **given, **around, interest=0.1)
+    steps = rng.normal(0.0, 0.03, (60, len(bundled.priced))).cumsum(axis=0)
+    close = pd.DataFrame(np.exp(steps), index, bundled.priced)
+    low = np.minimum(close, close.shift(1))
+    rates = RATES.loc[["BTC"]].reindex(bundled.collateral).fillna(RATES.loc["BTC"])
+    sigma = pd.Series(0.08, bundled.priced)
+    made = setting.study(bundled, close, low, rates, sigma, 40, np.random.default_rng(1))
+    plain = backtest.default(
+        bundled, close, low, rates, "7D", "20D", 1.4, 0.9, 0.1, 40, np.random.default_rng(1), 3e9
+    )
+    assert (made.shape, made.window, made.venue_usd) == (plain.shape, "20D", 3e9)
+    np.testing.assert_array_equal(made.draws.choice, plain.draws.choice)
+    depth = backtest.stressed_depth(bundled, sigma)
+    stable = dict.fromkeys(bundled.stablecoins, 0.1)
+    expected = backtest.surroundings(depth, *around.values(), stable)
+    assert parts(made.conduct.world) | {"depth": None} == parts(expected) | {"depth": None}
+    np.testing.assert_array_equal(made.conduct.world.depth.loss, depth.loss)
+    assert replace(made.conduct, world=World()) == Conduct(within="3D")
+
+
 def test_services_are_a_world_and_three_without(world):
     ways = backtest.services(world, "3D")
     assert list(ways) == ["world", "prompt", "breach", "low"]
@@ -115,6 +139,12 @@ LEFT = {
     "interest": {"interest": {}},
     "low inside the bar": {},
 }
+
+
+AROUND = (
+    *("oracle_lag", "deviation", "heartbeat", "keeper_margin", "gas", "capital"),
+    *("attentive", "answer"),
+)
 
 
 def parts(world):

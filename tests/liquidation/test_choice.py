@@ -6,7 +6,7 @@ from itertools import pairwise, product
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.liquidation.studies import market, parameters, study
@@ -81,7 +81,8 @@ def test_a_trial_knows_every_setting(two, whole):
     for places, outcomes in whole.items():
         assert trial.es(places) == pytest.approx(es(outcomes), abs=1e-15)
         fewer += len(trial.known[places]) < len(outcomes)
-        np.testing.assert_array_equal(trial.efficiency(places), outcomes["capital_efficiency"])
+        drawable = outcomes["capital_efficiency"]
+        np.testing.assert_allclose(trial.efficiency(places), drawable, rtol=1e-14)
         np.testing.assert_allclose(trial.bad_debt(places), outcomes["bad_debt"], atol=1e-15)
         assert trial.named(places).to_dict() == dict(
             zip(TWO, [FACTORS[place] for place in places], strict=True)
@@ -135,6 +136,7 @@ def test_one_at_a_time_by_hand():
 tables = st.tuples(st.integers(1, 3), st.integers(2, 4), st.integers(0, 10**6))
 
 
+@settings(deadline=None)
 @given(tables)
 def test_both_ways_on_written_tables(drawn):
     assets, sizes, seed = drawn
@@ -155,6 +157,7 @@ def test_both_ways_on_written_tables(drawn):
         )
 
 
+@settings(deadline=None)
 @given(tables)
 def test_greedy_is_best_where_assets_add_up_and_steps_bring_less_and_less(drawn):
     assets, sizes, seed = drawn

@@ -1,4 +1,4 @@
-"""Rolling cohorts: calendar, universe as of each date, and the run over both."""
+"""A cohort is the replay of its own book; runs, windows and simulated paths of many."""
 
 from dataclasses import replace
 
@@ -141,6 +141,7 @@ def test_windows_and_efficiency_are_those_of_a_run(name):
     for one in (case, other):
         reused = cohorts.run(one, prices)
         pd.testing.assert_frame_equal(reused.outcomes, cohorts.run(one).outcomes)
+        np.testing.assert_array_equal(cohorts.bad_debt(one, prices), reused.outcomes["bad_debt"])
         power = reused.outcomes["capital_efficiency"]
         np.testing.assert_array_equal(cohorts.efficiency(one), power)
         assert power.nunique() == 2  # NEW is listed late

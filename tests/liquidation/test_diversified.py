@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xcoll.collateral.accounts import Book
@@ -87,6 +87,7 @@ def plainly(model, held, owed, time):
     return max(counted / sum(c[a] * lt[a] for a in names), 0.0)
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.tuples(st.floats(0.01, 1.0), st.floats(0.01, 1.0)),
     st.tuples(st.floats(0.0, 0.5), st.floats(0.0, 0.5)),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.liquidation.studies import market, parameters, study
@@ -68,6 +68,7 @@ def test_between_horizons_they_are_linear_in_the_root_of_time():
     assert at(9.0).loc["ETH", "threshold"] == pytest.approx(0.82 - 0.14 * share)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.tuples(st.floats(0.1, 24.0), st.floats(0.1, 24.0)).map(sorted))
 def test_longer_horizons_have_lower_thresholds(hours):
     short, long = (at(h) for h in hours)

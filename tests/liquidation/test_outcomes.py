@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.liquidation.studies import parameters
@@ -141,6 +141,7 @@ def shortfall(values, confidence):
     return ranked[int(tail)], total / tail
 
 
+@settings(deadline=None)
 @given(
     st.integers(2, 8),
     st.integers(1, 9),
@@ -185,6 +186,7 @@ def test_wait_of_a_share_of_the_debt():
     assert {outcomes.wait_quantile(one, q) for q in (0.01, 0.5, 0.99)} == {pd.Timedelta("7h")}
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 50)), min_size=1, max_size=12),
     st.floats(0.001, 0.999),

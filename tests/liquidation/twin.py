@@ -117,6 +117,7 @@ class Simulation:
             self.open_step(s)
             for i in self.order_of(s):
                 self.serve(i, s)
+            self.venue.end(s)
             self.queue = [
                 i for i in self.order if self.turn[i] is not None or i in self.venue.holds
             ]

@@ -46,6 +46,9 @@ class Venue:
     def sell(self, i, s):
         pass
 
+    def end(self, s):
+        pass
+
 
 class KeeperVenue(Venue):
     def breached(self, account):
@@ -182,17 +185,20 @@ class CompoundVenue(SellingVenue):
         self.holds[i] = done.seized.copy()
         return 1
 
-    def sell(self, i, s):
-        if i not in self.holds:
-            return
-        lot = self.holds[i]
-        for k in np.flatnonzero(lot):
+    def end(self, s):
+        """Buyers take from what the venue holds of all accounts, which share what it brings."""
+        for k in range(len(self.lf)):
+            lot = sum(self.holds[i][k] for i in self.holds)
+            if lot == 0:
+                continue
             ask = compound.ask(self.sim.oracle[s, k], float(self.lf[k]), self.rules.storefront)
-            units = self.wanted(k, s, lot[k], ask)
+            units = self.wanted(k, s, lot, ask)
             if self.buy(k, s, units, ask):
-                self.sim.ledger.received[i] += units * ask
-                lot[k] -= units
-        if not lot.any():
+                for i, held in self.holds.items():
+                    sold = held[k] if units == lot else held[k] * units / lot
+                    self.sim.ledger.received[i] += sold * ask
+                    held[k] -= sold
+        for i in [i for i in self.holds if not self.holds[i].any()]:
             self.over(i, s)
 
 

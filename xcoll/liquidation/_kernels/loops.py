@@ -41,7 +41,7 @@ from xcoll.liquidation._kernels.state import (
     State,
     World,
 )
-from xcoll.liquidation._kernels.visit import is_premature, visit
+from xcoll.liquidation._kernels.visit import is_premature, open_storefront, visit
 
 __all__ = ["replay", "warm_up"]
 
@@ -54,6 +54,7 @@ def alone(rules, world, pool, state, prices, desk, steps, last, fill, prune, out
     c, d, row, weight, margin = desk.c, desk.d, desk.row, desk.weight, desk.margin
     due, reply, top, large = state.due, state.reply, state.top, state.large
     scales, levels, blind = state.scale, state.level, world.trade[BLIND] > 0.0
+    sells = rules.code == COMPOUND
     for g in range(len(wide)):
         count = suspects(state, desk, wide, g, prune, blind)
         for n in range(count):
@@ -83,7 +84,13 @@ def alone(rules, world, pool, state, prices, desk, steps, last, fill, prune, out
                     continue
                 touched = True
                 while s < stop:
-                    s = visit(rules, world, pool, state, prices, desk, i, s, steps, last, fill, out)
+                    t = s
+                    s = visit(rules, world, pool, state, prices, desk, i, t, steps, last, fill, out)
+                    if sells and top[i] > 0.0:
+                        desk.fresh[0] = i
+                        open_storefront(
+                            rules, world, pool, state, prices, desk.fresh, 1, t, steps, last, out
+                        )
                 level = levels[i]
                 rows = weigh(c, d, scale, level, row, weight)
                 margins(floors, g, row, weight, rows, doubt)
@@ -131,6 +138,7 @@ def together(rules, world, pool, state, prices, desk, steps, last, fill, prune, 
     c, d, row, weight, floors = desk.c, desk.d, desk.row, desk.weight, prices.floors
     edge, peak, gas, arrived = desk.edge, desk.peak, world.trade[GAS], 0
     skips = prune and rules.code <= EULER  # who waits for keepers is looked at only where one pays
+    sells = rules.code == COMPOUND  # what was absorbed is sold together, after all absorptions
     for g in range(len(prices.wide)):
         count = suspects(state, desk, prices.wide, g, prune, blind)
         for b in range(GROUP):
@@ -184,6 +192,10 @@ def together(rules, world, pool, state, prices, desk, steps, last, fill, prune, 
                     edges(rules, world, pool, prices, bar, s, s + 1, edge, peak)
                 for x in range(length):
                     i = queue[x]
+                    if sells and state.top[i] > 0.0:
+                        queue[kept] = i
+                        kept += 1
+                        continue
                     waits = skips and state.due[i] >= 0 and s < last
                     if waits and idles(rules, state, prices, i, s, edge, peak, gas):
                         note(state, prices, i, s, steps, out)
@@ -205,6 +217,20 @@ def together(rules, world, pool, state, prices, desk, steps, last, fill, prune, 
                         following[i] = head[after % LANE]
                         head[after % LANE] = i
                 length = kept
+                if sells:
+                    holding, kept = 0, 0
+                    for x in range(length):
+                        if state.top[queue[x]] > 0.0:
+                            fresh[holding] = queue[x]
+                            holding += 1
+                    open_storefront(
+                        rules, world, pool, state, prices, fresh, holding, s, steps, last, out
+                    )
+                    for x in range(length):
+                        if state.due[queue[x]] >= 0 or state.top[queue[x]] > 0.0:
+                            queue[kept] = queue[x]
+                            kept += 1
+                    length = kept
             length = join(state.turn, queue, length, desk.merged, resting)
 
 
@@ -222,6 +248,8 @@ def replay(
     collateral[:] = opening_c
     debt[:] = opening_d
     shared = shared or (rules.code == EXCHANGE and rules.law[2] > 0.0)  # fees fill one fund
+    # Buyers pay the gas once for what is sold of all accounts.
+    shared = shared or (rules.code == COMPOUND and world.trade[GAS] > 0.0)
     last, chunk = bars * steps, accounts if shared else min(accounts, CHUNK)
     queued = accounts if shared else 1
     desk = Desk(

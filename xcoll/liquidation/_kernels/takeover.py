@@ -41,18 +41,19 @@ def absorb(rules, state, desk, n, out):
 
 
 @bare_kernel
-def storefront(rules, world, pool, state, prices, n, s, bar):
-    """Compound v3: buyers take what pays at the ask; returns whether anything is left."""
-    left = False
+def storefront(rules, world, pool, state, prices, holders, count, s, bar) -> None:
+    """Compound v3: buyers take what pays at the ask, out of what the venue holds of all accounts.
+
+    The lot of each account shrinks by the same share, and its claim by what that share brought.
+    """
     for a in range(len(state.lot)):
-        lot = state.lot[a, n]
-        if lot <= 0.0:
-            continue
         ask = prices.oracle[s, a] * (1.0 - rules.law[0] * (1.0 - rules.extra[a]))
         cost = ask * (1.0 + world.trade[MARGIN]) / prices.market[s, a]  # for a dollar's worth
         if cost >= 1.0:
-            left = True
             continue
+        lot = 0.0
+        for x in range(count):
+            lot += state.lot[a, holders[x]]
         units = min(lot, pool.purse[CAPITAL] / ask)
         lost = 0.0
         if len(world.size):
@@ -63,18 +64,15 @@ def storefront(rules, world, pool, state, prices, n, s, bar):
             lost = sale_cost(world.size, world.loss, a, depth, pool.sold[a], value)
         value = units * prices.market[s, a]
         if units <= 0.0 or value * (1.0 - cost) - lost <= world.trade[GAS]:
-            left = True
             continue
-        state.lot[a, n] -= units
-        state.claim[n] -= units * ask
+        for x in range(count):
+            n = holders[x]
+            sold = state.lot[a, n] if units >= lot else state.lot[a, n] * (units / lot)
+            state.lot[a, n] -= sold
+            state.claim[n] -= sold * ask
         spend(pool, units * ask)
         if len(world.size):
             pool.sold[a] += value
-        if units < lot:
-            left = True
-        else:
-            state.lot[a, n] = 0.0
-    return left
 
 
 @bare_kernel

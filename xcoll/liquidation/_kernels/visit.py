@@ -50,7 +50,7 @@ from xcoll.liquidation._kernels.state import (
 )
 from xcoll.liquidation._kernels.takeover import absorb, auction, bark, storefront
 
-__all__ = ["is_premature", "visit"]
+__all__ = ["is_premature", "open_storefront", "visit"]
 
 
 @inlined
@@ -185,13 +185,11 @@ def visit(rules, world, pool, state, prices, desk, i, s, steps, last, fill, out)
     else:
         state.due[i] = -1
 
-    held = state.top[i] > 0.0
-    if held and rules.code == COMPOUND:
-        held = storefront(rules, world, pool, state, prices, i, s, bar)
-    elif held and now > state.kick[i]:
+    held = rules.code == MAKER and state.top[i] > 0.0
+    if held and now > state.kick[i]:
         held = auction(rules, world, pool, state, prices, i, s, bar, out)
-    if state.top[i] > 0.0 and not held:
-        settle(state, i, bar, out)
+        if not held:
+            settle(state, i, bar, out)
     if rules.code == MAKER and not held and is_breached(rules, secured, total):
         waits = True  # the rest of a vault that was too large for one auction
 
@@ -210,6 +208,26 @@ def visit(rules, world, pool, state, prices, desk, i, s, steps, last, fill, out)
         if s == last:
             out.account[i, UNDER] = short
     return ahead(rules, world, state, prices, desk, i, s + 1, last)
+
+
+@bare_kernel
+def open_storefront(rules, world, pool, state, prices, holders, count, s, steps, last, out) -> None:
+    """A step of the storefront, after all who are absorbed in it."""
+    bar = (s - 1) // steps + 1
+    storefront(rules, world, pool, state, prices, holders, count, s, bar)
+    for x in range(count):
+        i = holders[x]
+        left, short = 0.0, state.claim[i]
+        for a in range(len(state.lot)):
+            left += state.lot[a, i]
+            short -= state.lot[a, i] * prices.market[s, a]
+        if left == 0.0:
+            settle(state, i, bar, out)
+            continue
+        if s % steps == steps // 2:
+            out.by_bar[bar - 1, PAPER] += max(0.0, short)
+        if s == last:
+            out.account[i, UNDER] = max(0.0, short)
 
 
 @bare_kernel
