@@ -1,4 +1,4 @@
-"""The close-out horizon fed back: parameters between horizons, and the round that agrees."""
+"""The close-out horizon fed back: parameters between horizons, and the shortest that fits."""
 
 from dataclasses import replace
 
@@ -79,35 +79,44 @@ def test_longer_horizons_have_lower_thresholds(hours):
 def test_horizons_and_assets_are_checked():
     with pytest.raises(ParameterError, match=r"25\.0 hours is beyond the longest .* 24 hours"):
         feedback.parameters_at(TABLE, "25h", ["ETH"])
-    with pytest.raises(ParameterError, match="no thresholds of LINK"):
+    with pytest.raises(ParameterError, match="LINK has 0 rows"):
         feedback.parameters_at(TABLE, "4h", ["ETH", "LINK"])
     with pytest.raises(ParameterError, match="duration with its unit"):
         feedback.parameters_at(TABLE, "4", ["ETH"])
+    twice = pd.concat([TABLE, TABLE.iloc[:1]])
+    with pytest.raises(ParameterError, match="BTC has 4 rows"):
+        feedback.parameters_at(twice, "4h", ["BTC"])
 
 
 @pytest.fixture(scope="module")
 def rounds():
-    case = hourly()
-    return {start: feedback.agree(case, TABLE, "30min", start) for start in ("1h", "4h", "20h")}
+    return feedback.agree(hourly(), TABLE, "30min")
 
 
-def test_the_last_round_agrees_and_no_other(rounds):
-    for start, table in rounds.items():
-        assert table["horizon_hours"].iloc[0] == pd.Timedelta(start) / pd.Timedelta("1h")
-        assert table["agrees"].tolist() == [False] * (len(table) - 1) + [True]
-        assert not table["beyond"].any()
-        assert len(table) > 2
-        apart = (table["next_hours"] - table["horizon_hours"]).abs()
-        assert apart.iloc[-1] <= 0.25 < apart.iloc[:-1].min()
-        # An hour of oracle and half an hour of settlement are on top of what was measured.
-        assert (table["next_hours"] - table["wait_hours"]).to_numpy() == pytest.approx(1.5)
-        halfway = (table["horizon_hours"] + table["next_hours"]) / 2
-        assert table["horizon_hours"].iloc[1:].tolist() == pytest.approx(halfway.iloc[:-1].tolist())
+def test_the_answer_fits_agrees_and_nothing_shorter_that_was_tried_fits(rounds):
+    answer = rounds.iloc[-1]
+    assert answer["fits"]
+    assert answer["agrees"]
+    assert 0.0 <= answer["horizon_hours"] - answer["needed_hours"] <= 0.5
+    shorter = rounds[rounds["horizon_hours"] < answer["horizon_hours"]]
+    assert len(shorter) >= 2
+    assert not shorter["fits"].any()
+    assert answer["horizon_hours"] - shorter["horizon_hours"].max() <= 0.5
+    assert rounds["horizon_hours"].is_unique
+    assert rounds["horizon_hours"].iloc[:2].tolist() == [1.0, 24.0]
+    # An hour of oracle and half an hour of settlement are on top of what was measured.
+    assert (rounds["needed_hours"] - rounds["wait_hours"]).to_numpy() == pytest.approx(1.5)
+
+
+def test_a_finer_bracket_comes_to_the_same_time(rounds):
+    finer = feedback.agree(hourly(), TABLE, "30min", tolerance="10min").iloc[-1]
+    assert finer["horizon_hours"] <= rounds["horizon_hours"].iloc[-1]
+    assert rounds["horizon_hours"].iloc[-1] - finer["horizon_hours"] <= 0.5
 
 
 def test_the_measured_time_is_that_of_the_replay_at_the_horizon(rounds):
     case = hourly()
-    for row in (rounds["20h"].iloc[0], rounds["4h"].iloc[-1]):
+    for _, row in rounds.iloc[[0, -1]].iterrows():
         horizon = pd.Timedelta(hours=row["horizon_hours"])
         found = feedback.parameters_at(TABLE, horizon, ["BTC", "ETH"])
         waits = cohorts.run(replace(case, parameters=found)).waits
@@ -117,36 +126,29 @@ def test_the_measured_time_is_that_of_the_replay_at_the_horizon(rounds):
         assert row["threshold"] == pytest.approx(found.frame["threshold"].mean())
 
 
-def test_another_start_comes_to_the_same_time(rounds):
-    last = pd.DataFrame([table.iloc[-1] for table in rounds.values()])
-    assert last["next_hours"].max() - last["next_hours"].min() < 0.25
-    assert last["horizon_hours"].max() - last["horizon_hours"].min() < 2 * 0.25
-    found = pd.Timedelta(hours=last["next_hours"].iloc[0])
-    assert len(feedback.agree(hourly(), TABLE, "30min", found)) == 1  # it agrees at once
+def test_where_the_shortest_horizon_fits_nothing_else_is_tried():
+    prompt = hourly(conduct=Conduct(steps=1, within="1D"))
+    quick = feedback.agree(prompt, TABLE, "1min")
+    assert quick["horizon_hours"].tolist() == [1.0]
+    assert quick["fits"].all()
 
 
 def test_deep_markets_take_the_oracle_a_bar_and_the_settlement():
     deep = feedback.agree(hourly(depth=1e12), TABLE, "30min").iloc[-1]
-    assert 1.5 < deep["next_hours"] <= 2.5  # a breach lies inside the bar that shows it
-    prompt = hourly(conduct=Conduct(steps=1, within="1D"))
-    quick = feedback.agree(prompt, TABLE, "1min").iloc[-1]
-    assert quick["next_hours"] == 1.0  # never under an hour
+    assert 1.5 < deep["needed_hours"] <= 2.5  # a breach lies inside the bar that shows it
+    assert deep["agrees"]
 
 
 def test_where_the_longest_horizon_is_too_short_it_says_so():
     table = feedback.agree(hourly(depth=1e5), TABLE, "12h")
-    assert table["beyond"].tolist() == [False] * (len(table) - 1) + [True]
+    assert table["horizon_hours"].tolist() == [1.0, 24.0]
     last = table.iloc[-1]
-    assert last["horizon_hours"] == 24.0 < last["next_hours"]
-    assert not last["agrees"]
-    with pytest.raises(ParameterError, match="beyond the longest"):
-        feedback.agree(hourly(), TABLE, "30min", "25h")
+    assert last["horizon_hours"] == 24.0 < last["needed_hours"]
+    assert not last["fits"]
 
 
-def test_rounds_that_do_not_settle_and_nobody_served():
+def test_nobody_served_has_no_time():
     case = hourly()
-    with pytest.raises(EstimationError, match="did not agree in 2 rounds"):
-        feedback.agree(case, TABLE, "30min", rounds=2)
     safe = hourly(shape=replace(case.shape, health_median=50.0, health_spread=0.1))
     with pytest.raises(EstimationError, match="nobody was served"):
         feedback.agree(safe, TABLE, "30min")

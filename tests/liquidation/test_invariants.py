@@ -64,7 +64,7 @@ def healths(case, twin):
 
 
 @every_engine
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=seeds)
 def test_nobody_is_closed_whom_the_oracle_shows_healthy(engine, seed):
     """Without borrowers an account is untouched until its first breach."""
@@ -101,7 +101,7 @@ def test_keepers_never_lose(engine, seed):
 
 
 @every_engine
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=seeds)
 def test_no_trade_ever_loses_money(engine, seed):
     """In depth too, as the twin's ledger has it, with which the replay agrees."""
@@ -115,7 +115,7 @@ def settled(case, twin):
 
 
 @pytest.mark.parametrize("engine", ["compound", "maker", "linear auction"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=seeds)
 def test_a_venue_gets_its_claim_or_loses_it(engine, seed):
     """Claim = received + deficit − fee: every dollar that a venue put in is somewhere.

@@ -4,7 +4,8 @@ It is written from the meaning of `replay`, `world` and `depth` and decides by t
 `engines`.  Nothing is skipped, compiled or kept in blocks.  Where the texts leave something open:
 
 - within a step the oracle speaks first; then, in the order of the queue, each account's borrower
-  acts, its keepers or its venue act, and what the venue took over is sold;
+  acts, its keepers or its venue act, and its auction is bid for; Compound's storefront opens once
+  all have acted, and whoever had something in it shares what it brings;
 - first come means the breach that is waited on, or what is at the venue; of one step, the book;
 - keepers see a profit as more than nothing, and a call is paid for at the market's price of debt;
 - the largest collateral of a borrower is that of most dollars times threshold;

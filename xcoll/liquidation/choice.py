@@ -72,8 +72,9 @@ class Ladder:
 class Trial:
     """Evaluates settings of `study`, its weekly cohorts, and remembers them.
 
-    No setting is taken to lose more in a cohort than the loosest of all does there, so that a
-    cohort is replayed only where its loss may count.
+    To find the expected shortfall, no setting is taken to lose more in a cohort than the loosest of
+    all does there, so that a cohort is replayed only where its loss may count; what is judged is
+    replayed throughout.
 
     Attributes
     ----------
@@ -93,6 +94,10 @@ class Trial:
                 f"factors are {list(self.factors)}; give two or more ascending numbers above zero"
             )
         checks.fraction("confidence", self.confidence)
+        if self.study.thresholds is not None or self.study.baskets is not None:
+            raise ParameterError(
+                "a choice is among constant thresholds; give a study without others"
+            )
         self.study = self.study.weekly
         self.prices = windows(self.study)
         frame = self.study.parameters.frame
@@ -138,10 +143,7 @@ class Trial:
 
     def bad_debt(self, places: tuple[int, ...]) -> np.ndarray:
         """Bad debt by cohort, a share of the debt."""
-        losses = np.zeros(len(self.most))
-        lossy = np.flatnonzero(self.most > 0.0)
-        losses[lossy] = self._losses(places, lossy)
-        return losses
+        return self._losses(places, np.arange(len(self.most)))
 
     def es(self, places: tuple[int, ...]) -> float:
         """Expected shortfall of the bad debt over cohorts, from as few of them as settle it."""
@@ -262,7 +264,7 @@ def compare(
     block: int,
     confidence: float = 0.95,
     shares: Sequence[float] = (0.1, 0.25, 0.5, 1.0),
-    rungs: int = 24,
+    rungs: int = 16,
     replications: int = 1_000,
     level: float = 0.90,
 ) -> Comparison:

@@ -31,7 +31,7 @@ from xcoll.liquidation.outcomes import (
     opening,
     types_of,
 )
-from xcoll.liquidation.replay import Conduct, Replay, rates
+from xcoll.liquidation.replay import Conduct, Rates, Replay, rates
 from xcoll.liquidation.replay import run as run_book
 from xcoll.liquidation.timeline import Timeline, timeline
 
@@ -285,7 +285,7 @@ def _books(study: Study, known: np.ndarray, thresholds: pd.Series) -> _Ready:
 
 
 def _judged(
-    ready: _Ready, study: Study, time: pd.Timestamp, thresholds: pd.Series
+    ready: _Ready, study: Study, time: pd.Timestamp, given: Rates
 ) -> tuple[_Ready, np.ndarray | None]:
     """The book, and the scale of its thresholds, where accounts are judged by their baskets."""
     if study.baskets is None:
@@ -295,6 +295,7 @@ def _judged(
         return ready, scale
     book = replace(ready.book, debt=ready.book.debt * scale[:, None])
     counted = replace(book, collateral=book.collateral * scale[:, None])
+    thresholds = pd.Series(given.threshold, book.assets)
     power, share = opening(counted, study.parameters, thresholds), counted.collateral.sum()
     share /= book.collateral.sum()
     start = replace(
@@ -398,10 +399,9 @@ def _replays(study: Study, prices: Sequence[Window]) -> Iterator[tuple[_Ready, R
             given = rates(shape.assets, study.parameters, path, window.times)
         times = window.times[: study.bars + 1]
         key = window.known.tobytes() + given.threshold.tobytes()
-        thresholds = pd.Series(given.threshold, shape.assets)
         if key not in books:
-            books[key] = _books(study, window.known, thresholds)
-        ready, scale = _judged(books[key], study, times[0], thresholds)
+            books[key] = _books(study, window.known, pd.Series(given.threshold, shape.assets))
+        ready, scale = _judged(books[key], study, times[0], given)
         yield ready, run_book(ready.book, times, window.line, given, study.conduct, scale)
 
 
@@ -423,7 +423,14 @@ def simulated(study: Study, paths: Paths) -> Cohorts:
 
     `study` gives the accounts, the parameters and the conduct; its prices are not used, and assets
     that the paths do not have are neither held nor owed.  ``start`` is the number of the path.
+
+    Raises
+    ------
+    ParameterError
+        A study with a path of thresholds or with baskets, which belong to dates.
     """
+    if study.thresholds is not None or study.baskets is not None:
+        raise ParameterError("thresholds by date and baskets need dates; give a study without them")
     shape = study.shape
     bars = min(int(checks.duration("window", study.window) / paths.bar), paths.bars)
     known = np.isin(shape.assets, paths.assets)

@@ -75,7 +75,8 @@ class Depth:
         """Dollars lost in selling `q` dollars' worth after `sold`, with sizes times `depth`."""
         bounds = np.concatenate([[0.0], self.size * depth, [np.inf]])
         inside = np.clip(sold + q, bounds[:-1], bounds[1:]) - np.clip(sold, bounds[:-1], bounds[1:])
-        return float(inside @ np.append(self.loss[self.assets.index(asset)], 1.0))
+        lost = float(inside @ np.append(self.loss[self.assets.index(asset)], 1.0))
+        return min(lost, q)  # rounding of what was sold is no loss
 
     def room(self, asset: str, most: float, sold: float = 0.0, depth: float = 1.0) -> float:
         """Dollars that still sell at a marginal loss under `most`."""

@@ -1,8 +1,8 @@
 """Time to liquidate fed back into the close-out horizon until both agree.
 
-A threshold is set for the horizon within which a position is closed; how long closing takes follows
-from the threshold, the depth and the crowd.  The horizon of the next round is the oracle's lag,
-the measured 99th percentile from breach to service, and settlement.
+A threshold is set for the horizon within which a position is closed; how long closing takes
+follows from the threshold, the depth and the crowd.  Closing needs the oracle's lag, the time from
+breach to service within which 99 of 100 dollars of debt are repaid, and settlement.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.collateral.thresholds import RiskParameters
-from xcoll.errors import EstimationError, ParameterError
+from xcoll.errors import ParameterError
 from xcoll.liquidation.cohorts import Study, run
 from xcoll.liquidation.outcomes import wait_quantile
 
@@ -49,8 +49,8 @@ def parameters_at(
     rows = {}
     for asset in assets:
         of = known[known["asset"] == asset].sort_values("hours")
-        if of.empty:
-            raise ParameterError(f"no thresholds of {asset}; leave it out")
+        if of.empty or of["hours"].duplicated().any():
+            raise ParameterError(f"{asset} has {len(of)} rows of thresholds; give one a horizon")
         place = np.sqrt(of["hours"].to_numpy())
         rows[asset] = {
             column: float(np.interp(np.sqrt(wanted / HOUR), place, of[column].to_numpy()))
@@ -63,60 +63,68 @@ def agree(
     study: Study,
     table: pd.DataFrame,
     settlement: str | pd.Timedelta,
-    start: str | pd.Timedelta = "1h",
     confidence: float = 0.99,
-    tolerance: str | pd.Timedelta = "15min",
-    rounds: int = 12,
+    tolerance: str | pd.Timedelta = "30min",
 ) -> pd.DataFrame:
-    """Rounds until horizon and measured time agree.
+    """Horizons by bisection, down to the shortest within which closing is done.
+
+    Thresholds for a horizon make a time to liquidate; between a horizon that is too short for its
+    own thresholds and one that is long enough, the two agree or cross.  Where they cross more than
+    once, one of the crossings is found.
 
     Parameters
     ----------
     study : its world has the oracle, the depth and the keepers that make the time.
     table : thresholds by asset and horizon, as `parameters_at` reads them.
-    settlement : of the chain, added to the measured time.
-    start : horizon of the first round.
+    settlement : of the chain, added to the measured time and the oracle's lag.
+    confidence : share of the debt that is repaid within the measured time.
+    tolerance : width of the last bracket.
 
     Returns
     -------
     DataFrame
-        One row a round: ``horizon_hours``, ``threshold`` (mean over assets), ``served``,
-        ``wait_hours`` (the measured percentile), ``next_hours``, ``agrees`` and ``beyond``.  The
-        last row agrees, or even at the longest horizon of `table` closing takes longer than it.
+        One row a horizon that was tried: ``horizon_hours``, ``threshold`` (mean over assets),
+        ``served``, ``wait_hours`` (from breach to service), ``needed_hours`` (with lag and
+        settlement), ``fits`` (needed within the horizon) and ``agrees`` (to the tolerance).  The
+        last row is the answer: the shortest horizon found that fits, or the longest of the table
+        where not even that does.
 
     Raises
     ------
     EstimationError
-        Nobody was served, or the rounds do not settle.
+        Nobody was served.
     """
-    horizon = checks.duration("start", start)
-    longest = pd.to_timedelta(table["horizon"]).max()
-    within = checks.duration("tolerance", tolerance)
+    width = checks.duration("tolerance", tolerance) / HOUR
     lag = pd.Timedelta(study.conduct.world.oracle.lag or 0) + pd.Timedelta(settlement)
-    assets, rows = study.parameters.assets, []
-    for _ in range(checks.whole("rounds", rounds)):
-        parameters = parameters_at(table, horizon, assets)
+    hours = pd.to_timedelta(table["horizon"]) / HOUR
+    rows: list[dict[str, object]] = []
+
+    def fits(horizon: float) -> bool:
+        parameters = parameters_at(table, horizon * HOUR, study.parameters.assets)
         waits = run(replace(study.weekly, parameters=parameters)).waits
         wait = wait_quantile(waits, confidence)
-        following = max(lag + wait, HOUR)
-        agrees = abs(following - horizon) <= within
-        beyond = horizon == longest and following > longest and not agrees
+        needed = (lag + wait) / HOUR
         rows.append(
             {
-                "horizon_hours": horizon / HOUR,
+                "horizon_hours": horizon,
                 "threshold": float(parameters.frame["threshold"].mean()),
                 "served": len(waits),
                 "wait_hours": wait / HOUR,
-                "next_hours": following / HOUR,
-                "agrees": bool(agrees),
-                "beyond": bool(beyond),
+                "needed_hours": needed,
+                "fits": needed <= horizon,
+                "agrees": abs(needed - horizon) <= width,
             }
         )
-        if agrees or beyond:
-            return pd.DataFrame(rows)
-        # Half of the way: the time answers to the horizon, and whole steps would swing.
-        horizon = longest if following > longest else horizon + 0.5 * (following - horizon)
-    raise EstimationError(
-        f"horizon and time to liquidate did not agree in {rounds} rounds; the last were "
-        f"{rows[-1]['horizon_hours']:.1f} and {rows[-1]['next_hours']:.1f} hours: give more rounds"
-    )
+        return needed <= horizon
+
+    short, long = float(hours.min()), float(hours.max())
+    if not fits(short) and fits(long):
+        answer = rows[-1]
+        while long - short > width:
+            middle = 0.5 * (short + long)
+            if fits(middle):
+                long, answer = middle, rows[-1]
+            else:
+                short = middle
+        rows.append(rows.pop(rows.index(answer)))
+    return pd.DataFrame(rows)

@@ -1,7 +1,9 @@
 """Published parameter sets in the same replay: each venue's own engine, set and listing.
 
 A venue is judged on the part of the book that it lists, and ours on that same part under the same
-engine, so that the two differ by their parameters alone.  Borrowers draw against the set in force.
+engine, so that the two differ by thresholds, LTV, and the bonus where the engine takes it from the
+set (Aave, Compound).  Borrowers draw against the set in force.  Tiers in units are taken at the
+last close.
 """
 
 from collections.abc import Callable, Mapping

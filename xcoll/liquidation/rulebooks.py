@@ -14,9 +14,8 @@ import numpy as np
 from xcoll import checks
 from xcoll.collateral.liquidity import Tiers
 from xcoll.collateral.venues import morpho_bonus
-from xcoll.errors import ParameterError
 from xcoll.liquidation import _kernels
-from xcoll.liquidation.engines import aave, compound, exchange, maker
+from xcoll.liquidation.engines import aave, compound, exchange, maker, morpho
 
 __all__ = ["RULEBOOKS", "Aave", "Compound", "Euler", "Exchange", "Maker", "Morpho", "Rulebook"]
 
@@ -83,8 +82,8 @@ class Morpho:
     ----------
     by_formula : the incentive follows from the LLTV; otherwise it is the set's 1 + LB.
     pre : share of the LLTV at which pre-liquidation begins, under 1; None without it.
-    lcf1, lcf2, lif1, lif2 : close factor and incentive at the two ends of pre-liquidation; the
-        defaults are assumed.
+    lcf1, lcf2, lif1, lif2 : close factor and incentive at the two ends of pre-liquidation, LIF2 at
+        most one over the LLTV; the defaults are assumed.
     """
 
     by_formula: bool = True
@@ -110,10 +109,14 @@ class Morpho:
         """See `Rulebook`."""
         if self.by_formula:
             bonus = np.array([morpho_bonus(lltv) if lltv > 0 else 0.0 for lltv in threshold])
-        on = float(self.pre is not None)
-        law = (on, self.lcf1, self.lcf2, self.lif1, self.lif2)
+        terms = (self.lcf1, self.lcf2, self.lif1, self.lif2)
+        law = (float(self.pre is not None), *terms)
         rules = _rules(_kernels.MORPHO, bonus, extra=threshold, law=law)
-        return threshold if self.pre is None else self.pre * threshold, rules
+        if self.pre is None:
+            return threshold, rules
+        early = self.pre * threshold
+        morpho.Morpho(threshold, 1.0 + bonus, morpho.PreLiquidation(early, *terms))  # its guards
+        return early, rules
 
 
 @dataclass(frozen=True)
@@ -224,8 +227,6 @@ class Exchange:
         for row, asset in enumerate(assets):
             schedule = self.tiers.get(asset)
             if schedule is not None:
-                if schedule.ratios[0] <= 0:
-                    raise ParameterError(f"the first tier of {asset} counts nothing; leave it out")
                 count = len(schedule.bounds_usd)
                 bounds[row, :count] = schedule.bounds_usd
                 ratios[row, :count] = np.array(schedule.ratios) / schedule.ratios[0]

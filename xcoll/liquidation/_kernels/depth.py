@@ -24,9 +24,9 @@ def sale_cost(size, loss, a, depth, sold, q):
         upper = size[g] * depth
         lost += (min(end, upper) - x) * loss[a, g]
         if end <= upper:
-            return lost
+            return min(lost, q)
         x = upper
-    return lost + (end - x)
+    return min(lost + (end - x), q)  # rounding of what was sold is no loss
 
 
 @bare_kernel

@@ -4,6 +4,7 @@
 import numpy as np
 
 from xcoll._jit import bare_kernel, kernel
+from xcoll.liquidation._kernels.depth import counted
 from xcoll.liquidation._kernels.path import inside, observe
 from xcoll.liquidation._kernels.rest import edges, idles, note, rouse
 from xcoll.liquidation._kernels.search import ahead, first_under, layout, margins, suspects, weigh
@@ -61,19 +62,20 @@ def alone(rules, world, pool, state, prices, desk, steps, last, fill, prune, out
             i = found[n]
             load(state, desk, i)
             # The market is not scaled: where it counts beside the oracle, a scale above 1 may not.
-            scale, level = min(scales[i], 1.0) if blind else scales[i], levels[i]
+            scale = (min(scales[i], 1.0) if blind else scales[i]) * state.least[i]
+            level = levels[i]
             rows = weigh(c, d, scale, level, row, weight)
             margins(floors, g, row, weight, rows, doubt)
             touched = False
             for b in range(GROUP):
-                busy = due[i] >= 0 or reply[i] >= 0 or top[i] > 0.0 or large[i]
+                busy = due[i] >= 0 or reply[i] >= 0 or top[i] > 0.0
                 if prune and not busy and doubt[b] > 0.0:
                     continue
                 block = g * GROUP + b
                 begin, stop = max(1, block * LANE), min((block + 1) * LANE, last + 1)
                 if begin >= stop:
                     break
-                if busy or blind:
+                if busy or blind or large[i]:
                     s = ahead(rules, world, state, prices, desk, i, begin, last)
                 else:
                     margins(lines, block, row, weight, rows, margin)
@@ -91,6 +93,7 @@ def alone(rules, world, pool, state, prices, desk, steps, last, fill, prune, out
                         open_storefront(
                             rules, world, pool, state, prices, desk.fresh, 1, t, steps, last, out
                         )
+                scale = (min(scales[i], 1.0) if blind else scales[i]) * state.least[i]
                 level = levels[i]
                 rows = weigh(c, d, scale, level, row, weight)
                 margins(floors, g, row, weight, rows, doubt)
@@ -155,7 +158,7 @@ def together(rules, world, pool, state, prices, desk, steps, last, fill, prune, 
                 load(state, desk, i)
                 if prune and not is_busy(state, i):
                     scale = min(state.scale[i], 1.0) if blind else state.scale[i]
-                    rows = weigh(c, d, scale, state.level[i], row, weight)
+                    rows = weigh(c, d, scale * state.least[i], state.level[i], row, weight)
                     margins(floors, g, row, weight, rows, doubt)
                     if doubt[b] > 0.0:
                         continue
@@ -275,7 +278,8 @@ def replay(
             np.full(width, -1, dtype=np.int64), np.full(width, -1, dtype=np.int64),
             np.zeros((assets, width if stays else 1)),
             np.zeros(width), np.zeros(width), np.zeros(width), np.zeros(width),
-            np.zeros(width, dtype=np.bool_), np.zeros(width if shared else 0, dtype=np.int64),
+            np.zeros(width, dtype=np.bool_), np.ones(width),
+            np.zeros(width if shared else 0, dtype=np.int64),
             np.zeros(width if shared else 0, dtype=np.int64),
         )  # fmt: skip
         if rules.code == EXCHANGE:
@@ -286,6 +290,8 @@ def replay(
                         top = opening_c[first + i, a] * np.max(prices.oracle[:, a])
                     if top > rules.bounds[a, 0]:
                         state.large[i] = True
+                        counts = counted(rules.bounds, rules.ratios, a, top) / top
+                        state.least[i] = min(state.least[i], counts)
         out = Out(account[first:end], units, by_bar)
         if shared:
             together(rules, world, pool, state, prices, desk, steps, last, fill, prune, out)

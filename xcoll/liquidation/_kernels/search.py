@@ -142,7 +142,7 @@ def suspects(state, desk, wide, g, prune, blind):
     assets, width = state.held.shape
     cover, burden, found = desk.cover, desk.burden, desk.found
     held, lent, scale, level = state.held, state.lent, state.scale, state.level
-    due, reply, top, large = state.due, state.reply, state.top, state.large
+    due, reply, top, least = state.due, state.reply, state.top, state.least
     for i in range(width):
         cover[i], burden[i] = 0.0, 0.0
     for a in range(assets):
@@ -153,9 +153,9 @@ def suspects(state, desk, wide, g, prune, blind):
             burden[i] += lent[a, i] * high
     count = 0
     for i in range(width):
-        factor = min(scale[i], 1.0) if blind else scale[i]
+        factor = (min(scale[i], 1.0) if blind else scale[i]) * least[i]
         safe = factor * cover[i] + (1.0 + HAIR) * level[i] * burden[i] > 0.0 or burden[i] == 0.0
-        busy = due[i] >= 0 or reply[i] >= 0 or top[i] > 0.0 or large[i]
+        busy = due[i] >= 0 or reply[i] >= 0 or top[i] > 0.0
         if not (prune and safe) or busy:
             found[count] = i
             count += 1

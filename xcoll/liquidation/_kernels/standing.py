@@ -57,7 +57,7 @@ def is_breached(rules, secured, total):
 @inlined
 def is_busy(state, i):
     """Whether something is under way: a service, an answer, a sale."""
-    return state.due[i] >= 0 or state.reply[i] >= 0 or state.top[i] > 0.0 or state.large[i]
+    return state.due[i] >= 0 or state.reply[i] >= 0 or state.top[i] > 0.0
 
 
 @inlined

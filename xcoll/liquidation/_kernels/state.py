@@ -161,6 +161,7 @@ class State(NamedTuple):
     top: np.ndarray
     kick: np.ndarray
     large: np.ndarray
+    least: np.ndarray  # what counts of tiered collateral at the least, as a share of its value
     turn: np.ndarray  # place in the queue
     wakes: np.ndarray  # step until which nothing can happen to an account that waits
 

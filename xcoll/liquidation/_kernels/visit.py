@@ -68,7 +68,8 @@ def respond(rules, world, state, desk, i, secured, total, out) -> None:
         threshold = state.scale[i] * desk.trigger[k] / desk.oracle[k]
         worth, wanted = desk.c[k] * desk.oracle[k], (target * total - secured) / threshold
         dollars = min(worth_counting(rules.bounds, rules.ratios, k, worth, wanted), state.budget[i])
-        state.large[i] = state.large[i] or rules.bounds[k, 0] < np.inf
+        if rules.bounds[k, 0] < np.inf:
+            state.large[i], state.least[i] = True, 0.0
         units = dollars / desk.oracle[k]
         desk.c[k] += units
         out.units[BROUGHT, k] += units
