@@ -119,6 +119,7 @@ def draw_thresholds(rng, close):
     """They go down and up again, within what every engine admits under `scales`."""
     times = close.index[1::2]
     path = rng.uniform((0.60, 0.55), (0.86, 0.85), (len(times), 2))
+    path[rng.random(path.shape) < 0.2] = np.nan  # no news
     return pd.DataFrame(path, times, ["A", "B"])
 
 

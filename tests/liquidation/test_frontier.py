@@ -197,3 +197,16 @@ def test_sweep_over_real_cohorts():
 def test_factors_are_checked(factors):
     with pytest.raises(ParameterError, match="factors"):
         frontier.sweep(None, factors)
+
+
+def test_the_interval_of_a_choice():
+    rng = np.random.default_rng(1)
+    both = swept(0.0, 0.0)
+    assert frontier.sure(both, 0.01, rng, 2) == (0.5, 0.5)  # every draw allows the loose one
+    # Half of the cohorts lose: the loose one is chosen only where hardly any of them is drawn.
+    assert frontier.sure(swept(0.0, 0.04), 0.01, rng, 2) == (1.0, 1.0)
+    few = swept(0.0, 0.0)
+    few.loc[few.index[4], "bad_debt"] = 0.04  # one cohort of twenty, absent from a third of draws
+    assert frontier.sure(few, 0.01, rng, 2) == (0.5, 1.0)
+    with pytest.raises(EstimationError, match="two blocks"):
+        frontier.sure(few, 0.01, rng, 11)

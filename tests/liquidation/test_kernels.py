@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from tests.liquidation.cases import THIN
 from xcoll.collateral.liquidity import Tiers
-from xcoll.liquidation import _kernels
 from xcoll.liquidation._kernels import depth as levels
 from xcoll.liquidation._kernels import loops, search
 from xcoll.liquidation._kernels.state import LANE, ROWS
@@ -104,9 +103,3 @@ def test_join_merges_by_turn(order, cut):
     total = loops.join(turn, queue, len(first), np.array([*second, 0], dtype=np.int64), len(second))
     assert total == len(order)
     assert queue[:total].tolist() == sorted(order, key=lambda i: turn[i])
-
-
-def test_what_the_kernels_show():
-    assert len(_kernels.ACCOUNT) == len(set(_kernels.ACCOUNT)) == 14
-    assert set(_kernels.__all__) <= set(dir(_kernels))
-    assert sorted(_kernels.__all__) == _kernels.__all__

@@ -1,202 +1,199 @@
-"""Replay of a book: worked paths by hand, bounds, look-ahead and bad input."""
+"""Replay of a book: worked paths by hand, what its tables say, and bad input."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from xcoll.collateral.accounts import Book
+from tests.liquidation.worked import BREACH, book_of, one_account, parameters, prices
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.errors import DataError, ParameterError
-from xcoll.liquidation.replay import Conduct, low_prices, replay
+from xcoll.liquidation import engines
+from xcoll.liquidation.engines import Account
+from xcoll.liquidation.replay import Conduct, low_prices, rates, replay, run
+from xcoll.liquidation.rulebooks import RULEBOOKS, Aave, Compound, Euler, Exchange, Maker, Morpho
+from xcoll.liquidation.timeline import timeline
+from xcoll.liquidation.world import Keepers, Oracle, World
+
+HOURS = pd.Timedelta("1h")
 
 
-def parameters(threshold=0.825, bonus=0.05, fee=0.1):
-    return RiskParameters(
-        pd.DataFrame(
-            {
-                "ltv": [threshold * 0.9],
-                "threshold": [threshold],
-                "bonus": [bonus],
-                "protocol_fee": [fee],
-            },
-            index=["ETH"],
-        )
-    )
+def of(closes, lows=None, freq="D", debt=7_500.0, **conduct):
+    close, low = prices(closes, lows, freq)
+    return replay(one_account(debt), close, low, parameters(), Conduct(**conduct))
 
 
-def one_account(debt=7_500.0):
-    return Book(["ETH", "USDC"], np.array([[10.0, 0.0]]), np.array([[0.0, debt]]), np.array(["a"]))
+def account_of(result):
+    return result.accounts.loc["a"]
 
 
-def market(closes, lows=None, freq="D"):
-    index = pd.date_range("2022-01-01", periods=len(closes), freq=freq)
-    close = pd.DataFrame({"ETH": np.asarray(closes, dtype=float), "USDC": 1.0}, index)
-    low = np.minimum(close, close.shift(1)).fillna(close)
-    if lows is not None:
-        low["ETH"] = np.asarray(lows, dtype=float)
-    return close, low
-
-
-BREACH = 7_500 / 8.25  # the price at which health is 1
+# Worked paths.
 
 
 def test_untouched_while_healthy():
-    result = replay(one_account(), *market([1_000, 950, 920, 1_000]), parameters())
-    assert result.accounts.loc["a", "calls"] == 0
-    assert pd.isna(result.accounts.loc["a", "breach"])
+    result = of([1_000, 950, 920, 1_000])
+    account = account_of(result)
+    assert account["calls"] == 0
+    assert pd.isna(account["breach"])
+    assert pd.isna(account["wait"])
     assert result.left.debt[0, 1] == 7_500
+    assert not result.bars.to_numpy().any()
 
 
 def test_breach_is_filled_at_health_one():
-    result = replay(one_account(), *market([1_000, 900]), parameters(), Conduct("breach"))
-    account = result.accounts.loc["a"]
+    result = of([1_000, 900], fill="breach")
+    account = account_of(result)
     assert account["repaid"] == pytest.approx(3_750)
     assert result.assets.loc["ETH", "seized"] == pytest.approx(3_750 * 1.05 / BREACH, rel=1e-6)
     assert account["wait"] == pd.Timedelta(0)
 
 
 def test_low_is_filled_at_the_low():
-    result = replay(
-        one_account(), *market([1_000, 950], [1_000, 900]), parameters(), Conduct("low")
-    )
-    assert result.accounts.loc["a", "repaid"] == pytest.approx(3_750)
+    result = of([1_000, 950], [1_000, 900], fill="low")
+    account = account_of(result)
+    assert account["repaid"] == pytest.approx(3_750)
+    assert account["seized"] == pytest.approx(3_937.5)
     assert result.assets.loc["ETH", "seized"] == pytest.approx(4.375)
-    assert result.accounts.loc["a", "fee"] == pytest.approx(0.1 * 0.05 * 3_750)
+    assert account["fee"] == pytest.approx(0.1 * 0.05 * 3_750)
+    assert result.bars["liquidated"].tolist() == pytest.approx([3_937.5])
 
 
-def test_path_serves_at_the_first_sub_step_under_the_breach():
-    close, low = market([1_000, 950], [1_000, 850])
-    result = replay(one_account(), close, low, parameters())
-    prices = 1_000 * 0.85 ** (np.arange(13) / 12)
-    first = prices[prices < BREACH][0]
+def test_path_serves_at_the_first_step_under_the_breach():
+    result = of([1_000, 950], [1_000, 850])
+    steps = 1_000 * 0.85 ** (np.arange(13) / 12)
+    first = steps[steps < BREACH][0]
     assert result.assets.loc["ETH", "seized"] == pytest.approx(3_750 * 1.05 / first)
-    account = result.accounts.loc["a"]
+    account = account_of(result)
     assert pd.Timedelta("6h") < account["breach"] <= pd.Timedelta("8h")
     assert pd.Timedelta(0) < account["wait"] <= pd.Timedelta("1h")
 
 
-def test_oracle_delay_moves_the_service_on():
-    close, low = market([1_000, 950], [1_000, 800])
-    prompt = replay(one_account(), close, low, parameters())
-    late = replay(one_account(), close, low, parameters(), Conduct(delay="90min"))
-    gap = late.accounts.loc["a", "wait"] - prompt.accounts.loc["a", "wait"]
-    assert gap == pd.Timedelta("2h")  # rounded up to whole sub-steps of one hour
+def test_the_moment_of_the_breach_lies_on_the_straight_line_of_its_step():
+    prompt = account_of(of([1_000, 800], steps=1))
+    assert prompt["breach"] == pytest.approx(pd.Timedelta("1D") * (1_000 - BREACH) / 200, rel=1e-9)
+    assert abs(prompt["breach"] + prompt["wait"] - pd.Timedelta("1D")) <= pd.Timedelta("1us")
 
 
-def test_delay_reaches_into_the_next_bar_and_lapses_on_recovery():
-    fall = market([1_000, 905, 904])
-    late = replay(one_account(), *fall, parameters(), Conduct(delay="13h"))
-    assert late.accounts.loc["a", "bar"] == 2
-    rebound = market([1_000, 905, 1_000])
-    lapsed = replay(one_account(), *rebound, parameters(), Conduct(delay="30h"))
-    assert lapsed.accounts.loc["a", "calls"] == 0
+@pytest.mark.parametrize(
+    "world", [World(Oracle("90min")), World(keepers=Keepers("90min"))], ids=["oracle", "keepers"]
+)
+def test_lag_and_response_move_the_service_on_by_whole_steps(world):
+    late = of([1_000, 950], [1_000, 800], world=world)
+    prompt = of([1_000, 950], [1_000, 800])
+    gaps = [account_of(r)["breach"] + account_of(r)["wait"] for r in (prompt, late)]
+    assert gaps[1] - gaps[0] == pd.Timedelta("2h")
+
+
+def test_a_response_reaches_into_the_next_bar_and_lapses_on_recovery():
+    fall = of([1_000, 905, 904], world=World(keepers=Keepers("13h")))
+    assert account_of(fall)["bar"] == 2
+    lapsed = of([1_000, 905, 1_000], world=World(keepers=Keepers("30h")))
+    assert account_of(lapsed)["calls"] == 0
 
 
 def test_deficit_is_the_worked_number():
-    result = replay(one_account(), *market([1_000, 500]), parameters(), Conduct("low"))
+    result = of([1_000, 500], fill="low")
     # The close is the low, so half the path is there already: seized at 500.
-    assert result.accounts.loc["a", "deficit"] == pytest.approx(2_738.095238, abs=5e-7)
+    assert account_of(result)["deficit"] == pytest.approx(2_738.095238, abs=5e-7)
     assert result.assets.loc["USDC", "deficit"] == pytest.approx(2_738.095238, abs=5e-7)
     assert result.bars["deficit"].tolist() == pytest.approx([2_738.095238], abs=5e-7)
 
 
-def test_bounds_hold_the_path_between_them():
-    rng = np.random.default_rng(3)
-    for _ in range(20):
-        closes = 1_000 * np.exp(np.cumsum(np.r_[0, rng.normal(-0.02, 0.08, 20)]))
-        lows = np.minimum(closes, np.r_[closes[0], closes[:-1]]) * rng.uniform(0.8, 1, 21)
-        lows[0] = closes[0]
-        lost = [
-            replay(one_account(), *market(closes, lows), parameters(), Conduct(fill)).units[2].sum()
-            for fill in ("breach", "path", "low")
-        ]
-        assert lost[0] <= lost[1] + 1e-6
-        assert lost[0] <= lost[2] + 1e-6
-
-
-def test_daily_bounds_hold_the_hourly_truth():
-    """Hours whose days have the same closes and lows: their loss lies between the two bounds."""
-    rng = np.random.default_rng(9)
-    lost = {"breach": 0.0, "hourly": 0.0, "low": 0.0}
-    for _ in range(60):
-        steps = rng.standard_t(3, 24 * 10) * 0.012 - 0.001
-        hours = 1_000 * np.exp(np.cumsum(np.r_[0, steps]))
-        truth = replay(one_account(7_900), *market(hours, freq="h"), parameters())
-        lost["hourly"] += truth.column("deficit").sum()
-        days = np.r_[hours[0], hours[24::24]]
-        lows = np.r_[hours[0], [hours[k : k + 25].min() for k in range(0, 240, 24)]]
-        for fill in ("breach", "low"):
-            daily = replay(one_account(7_900), *market(days, lows), parameters(), Conduct(fill))
-            lost[fill] += daily.column("deficit").sum()
-    assert lost["breach"] <= lost["hourly"] < lost["low"]
-    assert lost["low"] > 1_000
-
-
 def test_what_is_owed_runs_straight_and_its_rise_alone_can_breach():
-    close, low = market([1_000, 1_000])
+    close, low = prices([1_000, 1_000])
     close.loc[close.index[1], "USDC"] = 1.12  # the debt asset appreciates
-    result = replay(one_account(), close, low, parameters(), Conduct("breach"))
-    crossing = 8_250 / 7_500
-    assert result.accounts.loc["a", "repaid"] == pytest.approx(3_750 * crossing, rel=1e-6)
-    assert result.assets.loc["USDC", "repaid"] == pytest.approx(3_750, rel=1e-6)
+    result = replay(one_account(), close, low, parameters(), Conduct(fill="breach"))
+    assert account_of(result)["repaid"] == pytest.approx(3_750 * 8_250 / 7_500, rel=1e-6)
+    assert result.assets.loc["USDC", "extinguished"] == pytest.approx(3_750, rel=1e-6)
+
+
+def test_interest_alone_can_breach():
+    world = World(interest={"USDC": 1.0})
+    result = of([1_000] * 61, world=world)
+    account = account_of(result)
+    expected = pd.Timedelta("365D") * np.log(8_250 / 7_500)
+    assert abs(account["breach"] - expected) < HOURS
+    assert result.assets.loc["USDC", "extinguished"] == pytest.approx(3_750)  # in units of debt
+    assert account["repaid"] == pytest.approx(3_750 * 1.1, rel=1e-3)
 
 
 def test_hourly_bars_work_the_same():
-    prices = 1_000 * 0.85 ** (np.arange(25) / 24)
-    hourly = replay(one_account(), *market(prices, freq="h"), parameters())
-    account = hourly.accounts.loc["a"]
+    account = account_of(of(1_000 * 0.85 ** (np.arange(25) / 24), freq="h"))
     assert account["wait"] <= pd.Timedelta("150s")
     assert account["repaid"] == pytest.approx(3_750)
 
 
 def test_premature_and_its_limits():
-    closed = Conduct("low", within="3D")
-    recovered = market([1_000, 905, 900, 1_000, 1_000])
-    too_late = market([1_000, 905, 890, 890, 890, 1_000])
-    insolvent = market([1_000, 905, 740, 1_000, 1_000])
-    early = [
-        bool(replay(one_account(), *prices, parameters(), closed).column("premature")[0])
-        for prices in (recovered, too_late, insolvent)
-    ]
-    assert early == [True, False, False]
-
-
-def test_rows_beyond_the_window_only_judge():
-    close, low = market([1_000, 905, 900, 1_000, 600])
-    inside = replay(one_account(), close.iloc[:3], low.iloc[:3], parameters())
-    beyond = replay(one_account(), close, low, parameters(), bars=2)
-    assert np.array_equal(inside.collateral, beyond.collateral)
-    assert (inside.column("premature")[0], beyond.column("premature")[0]) == (0.0, 1.0)
-
-
-def test_a_planted_jump_changes_nothing_before_it():
-    rng = np.random.default_rng(5)
-    closes = 1_000 * np.exp(np.cumsum(np.r_[0, rng.normal(-0.01, 0.05, 20)]))
-    planted = closes.copy()
-    planted[13:] *= 0.3
-    before = replay(one_account(), *market(closes), parameters(), Conduct(delay="2h"))
-    after = replay(one_account(), *market(planted), parameters(), Conduct(delay="2h"))
-    pd.testing.assert_frame_equal(before.bars.iloc[:12], after.bars.iloc[:12])
-    assert not before.bars.iloc[12:].equals(after.bars.iloc[12:])
+    ways = {
+        "recovered": [1_000, 905, 900, 1_000, 1_000],
+        "too late": [1_000, 905, 890, 890, 890, 1_000],
+        "insolvent": [1_000, 905, 740, 1_000, 1_000],
+    }
+    early = {way: of(closes, fill="low", within="3D") for way, closes in ways.items()}
+    flags = {way: bool(account_of(result)["premature"]) for way, result in early.items()}
+    assert flags == {"recovered": True, "too late": False, "insolvent": False}
 
 
 def test_paper_loss_is_read_at_the_low():
-    """An oracle a day late: the account stands under water at the low and has not been served."""
-    close, low = market([1_000, 950], [1_000, 700])
-    result = replay(one_account(), close, low, parameters(), Conduct(delay="1D"))
+    """An oracle a day late: under water at the low, and not yet served."""
+    result = of([1_000, 950], [1_000, 700], world=World(Oracle("1D")))
     assert result.bars["paper"].tolist() == pytest.approx([500.0])
-    assert result.accounts.loc["a", "under"] == 0
+    assert account_of(result)["under"] == 0
 
 
 def test_under_water_at_the_end():
-    close, low = market([1_000, 700])
-    result = replay(one_account(), close, low, parameters(), Conduct(delay="1D"))
-    assert result.accounts.loc["a", "under"] == pytest.approx(500)
-    assert result.accounts.loc["a", "deficit"] == 0
+    result = of([1_000, 700], world=World(Oracle("1D")))
+    assert account_of(result)["under"] == pytest.approx(500)
+    assert account_of(result)["deficit"] == 0
+
+
+def test_who_waits_at_the_close_is_read_there():
+    result = of([1_000, 900, 890, 1_000], world=World(keepers=Keepers(gas=1e6)))
+    assert result.bars["waiting"].tolist() == pytest.approx([7_500, 7_500, 0])
+
+
+def test_a_lowered_threshold_is_told_from_a_fall():
+    close, low = prices([1_000, 1_000, 1_000])
+    path = pd.DataFrame({"ETH": [0.825, 0.7]}, close.index[:2])
+    lowered = replay(one_account(), close, low, parameters(), thresholds=path)
+    assert account_of(lowered)["lowered"]
+    assert account_of(lowered)["bar"] == 2
+    fallen = of([1_000, 900])
+    assert not account_of(fallen)["lowered"]
+
+
+def test_a_scale_stands_for_a_threshold():
+    close, low = prices([1_000, 930])
+    halved = replay(one_account(), close, low, parameters(), scale=np.array([0.95]))
+    same = replay(one_account(), close, low, parameters(threshold=0.95 * 0.825))
+    assert account_of(halved)["calls"] == 1
+    np.testing.assert_allclose(halved.account, same.account, rtol=1e-12)
+
+
+# Tables.
+
+
+def test_waits_are_in_nanoseconds_beside_dollars():
+    result = of([1_000, 950], [1_000, 850])
+    assert result.waits.shape == (2, 1)
+    assert result.waits[0, 0] == pytest.approx(account_of(result)["wait"].value, abs=1_000)
+    assert result.waits[1, 0] == account_of(result)["repaid"]
+    assert of([1_000, 990]).waits.shape == (2, 0)
+
+
+def test_tables_have_their_names():
+    result = of([1_000, 900, 880])
+    assert list(result.bars.columns) == ["liquidated", "deficit", "paper", "waiting", "covered"]
+    assert list(result.bars.index) == list(result.times)
+    assert list(result.assets.index) == ["ETH", "USDC"]
+    assert result.accounts.index.tolist() == ["a"]
+    assert result.left.assets == ["ETH", "USDC"]
+    assert result.left.collateral[0, 0] == result.collateral[0, 0]
 
 
 def test_low_prices_from_excursions():
-    close, _ = market([1_000, 900, 990])
+    close, _ = prices([1_000, 900, 990])
     excursion = pd.DataFrame({"ETH": [np.nan, np.log(0.8), np.nan]}, close.index)
     low = low_prices(close, excursion)
     assert low["ETH"].tolist()[1:] == pytest.approx([800, 900])
@@ -205,7 +202,7 @@ def test_low_prices_from_excursions():
 
 
 def test_low_prices_refuses_an_excursion_above_the_close():
-    close, _ = market([1_000, 900, 990])
+    close, _ = prices([1_000, 900, 990])
     excursion = pd.DataFrame({"ETH": [np.nan, np.log(0.95), -0.1]}, close.index)
     with pytest.raises(DataError, match="low of ETH at 2022-01-02"):
         low_prices(close, excursion)
@@ -213,35 +210,141 @@ def test_low_prices_refuses_an_excursion_above_the_close():
         low_prices(close, excursion.iloc[1:])
 
 
+def test_rates_follow_the_order_of_the_assets():
+    given = rates(["USDC", "ETH"], parameters())
+    assert given.threshold.tolist() == [0.0, 0.825]
+    assert given.bonus.tolist() == [0.0, 0.05]
+    assert given.fee.tolist() == [0.0, 0.1]
+    assert given.path is None
+
+
+def test_a_path_of_thresholds_is_known_a_bar_later():
+    times = pd.date_range("2022-01-01", periods=5)
+    path = pd.DataFrame({"ETH": [0.8, np.nan, 0.7]}, times[[1, 2, 3]])
+    given = rates(["ETH", "USDC"], parameters(), path, times)
+    assert given.path[:, 0].tolist() == [0.825, 0.8, 0.8, 0.7]
+    assert not given.path[:, 1].any()
+    assert given.threshold.tolist() == [0.825, 0.0]
+    with pytest.raises(ParameterError, match="fractions"):
+        rates(["ETH"], parameters(), path + 0.3, times)
+
+
+# Edges.
+
+
+@pytest.mark.parametrize("name", RULEBOOKS)
+@pytest.mark.parametrize("size", [1e-12, 1e-3, 1e9, 1e15])
+def test_balances_of_any_size(name, size):
+    """No account is too large or too small for the rules: every unit is still somewhere."""
+    book = book_of(["ETH", "USDC"], [[10.0 * size, 0]], [[0, 7_500.0 * size]])
+    close, low = prices([1_000, 850, 700, 400])
+    result = replay(book, close, low, parameters(), Conduct(RULEBOOKS[name]()))
+    assert result.column("calls")[0] >= 1
+    units = result.assets
+    after = result.collateral[0] + units["seized"]
+    np.testing.assert_allclose(after, book.collateral[0], rtol=1e-12)
+    after = result.debt[0] + units["extinguished"] + units["deficit"]
+    np.testing.assert_allclose(after, book.debt[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", RULEBOOKS)
+def test_an_account_without_debt_is_left_alone(name):
+    close, low = prices([1_000, 10, 1])
+    book = one_account(debt=0.0)
+    result = replay(book, close, low, parameters(), Conduct(RULEBOOKS[name]()))
+    assert not result.account.any()
+    assert result.collateral[0, 0] == 10.0
+
+
+def test_collateral_without_a_threshold_backs_nothing_and_pays_nobody():
+    close, low = prices([1_000, 990])
+    none = RiskParameters(parameters().frame.rename({"ETH": "BTC"}))
+    result = replay(one_account(), close, low, none)
+    assert account_of(result)["calls"] == 0
+    assert result.bars["waiting"].tolist() == [7_500]
+    taken = replay(one_account(), close, low, none, Conduct(Compound()))
+    assert account_of(taken)["calls"] == 1
+
+
+def test_an_asset_that_nobody_holds_needs_no_price():
+    close, low = prices([1_000, 850])
+    book = book_of(["ETH", "USDC", "X"], [[10, 0, 0]], [[0, 7_500, 0]])
+    result = replay(book, close, low, parameters())
+    assert account_of(result)["calls"] == 1
+
+
+def test_one_service_by_hand():
+    """The readable engine at the price of the close, with one step a bar."""
+    result = of([1_000, 880], steps=1)
+    account = Account(
+        np.array([10.0, 0.0]),
+        np.array([0.0, 7_500.0]),
+        np.array([880.0, 1.0]),
+        np.array([880.0, 1.0]),
+        np.array([0.825, 0.0]),
+    )
+    engine = engines.Aave(account.thresholds, np.array([0.05, 0]), np.array([0.1, 0]))
+    done = engines.serve(engine, account)
+    np.testing.assert_allclose(result.collateral[0], done.collateral, rtol=1e-12)
+    np.testing.assert_allclose(result.debt[0], done.debt, rtol=1e-12)
+
+
+# Bad input.
+
+
 @pytest.mark.parametrize(
     ("row", "column", "value"),
-    [(1, "ETH", np.nan), (2, "ETH", -1.0), (2, "USDC", 0.0), (1, "ETH", np.inf)],
+    [(1, "ETH", np.nan), (2, "ETH", -1.0), (2, "USDC", 0.0), (1, "ETH", np.inf), (0, "ETH", 0.0)],
 )
 def test_bad_prices_are_named(row, column, value):
-    close, low = market([1_000, 990, 980])
+    close, low = prices([1_000, 990, 980])
     close.iloc[row, close.columns.get_loc(column)] = value
     with pytest.raises(DataError, match=f"{column} at 2022-01-0{row + 1}"):
         replay(one_account(), close, low, parameters())
 
 
-def test_a_low_above_its_close_is_refused():
-    close, low = market([1_000, 990, 980], [1_000, 990, 985])
-    with pytest.raises(DataError, match="at or under both closes"):
-        replay(one_account(), close, low, parameters())
+@pytest.mark.parametrize("low", [985.0, np.nan, 0.0, -1.0])
+def test_a_low_must_be_a_price_at_or_under_both_closes(low):
+    with pytest.raises(DataError, match=r"ETH at 2022-01-03.*at or under both closes"):
+        of([1_000, 990, 980], [1_000, 990, low])
 
 
 def test_an_asset_without_prices_is_refused():
-    close, low = market([1_000, 990])
+    close, low = prices([1_000, 990])
     with pytest.raises(DataError, match="USDC"):
         replay(one_account(), close[["ETH"]], low, parameters())
 
 
-def test_too_few_rows_are_refused():
-    close, low = market([1_000])
-    with pytest.raises(ParameterError, match="rows"):
+@pytest.mark.parametrize("bars", [0, 2, 1.5, True])
+def test_bars_are_those_that_there_are(bars):
+    close, low = prices([1_000, 990])
+    with pytest.raises(ParameterError, match="bars"):
+        replay(one_account(), close, low, parameters(), bars=bars)
+
+
+def test_one_row_is_no_bar():
+    close, low = prices([1_000])
+    with pytest.raises(ParameterError, match="needs 2 rows of prices or more; 1 given"):
         replay(one_account(), close, low, parameters())
-    with pytest.raises(ParameterError, match="rows"):
-        replay(one_account(), *market([1_000, 990]), parameters(), bars=2)
+
+
+@pytest.mark.parametrize("scale", [np.ones(2), np.ones((1, 1)), [np.nan], [-0.1], [np.inf]])
+def test_a_scale_is_one_number_an_account(scale):
+    close, low = prices([1_000, 990])
+    with pytest.raises(ParameterError, match="scale must be 1 finite numbers"):
+        replay(one_account(), close, low, parameters(), scale=scale)
+
+
+def test_a_timeline_must_reach_as_far_as_the_times():
+    close, low = prices([1_000, 990, 980])
+    line = timeline(
+        close.to_numpy(), low.to_numpy(), pd.Timedelta("1D"), 24, World(), list(close.columns)
+    )
+    given = rates(["ETH", "USDC"], parameters())
+    assert len(run(one_account(), close.index, line, given, Conduct()).times) == 2
+    later = pd.date_range("2022-01-01", periods=4)
+    with pytest.raises(ParameterError, match="3 bars are more than the timeline has"):
+        run(one_account(), later, line, given, Conduct())
 
 
 @pytest.mark.parametrize(
@@ -250,11 +353,58 @@ def test_too_few_rows_are_refused():
         {"fill": "middle"},
         {"steps": 12},
         {"steps": 25},
-        {"delay": "0h"},
-        {"delay": 3},
+        {"steps": 0},
+        {"steps": 24.0},
         {"within": "seven"},
+        {"within": 7},
     ],
 )
 def test_conduct_is_checked(changes):
     with pytest.raises(ParameterError):
         Conduct(**changes)
+
+
+@pytest.mark.parametrize("fill", ["breach", "low"])
+@pytest.mark.parametrize(
+    "world",
+    [
+        World(Oracle("1h")),
+        World(keepers=Keepers(gas=1.0)),
+        World(keepers=Keepers(capital=1e9)),
+    ],
+)
+def test_bounds_know_no_friction(fill, world):
+    with pytest.raises(ParameterError, match=f"the bound '{fill}' knows no friction"):
+        Conduct(Aave(), world, fill)
+
+
+@pytest.mark.parametrize("engine", [Euler(), Compound(), Maker(), Exchange()])
+def test_bounds_are_for_keepers_who_come_at_the_breach(engine):
+    with pytest.raises(ParameterError, match="take Aave or Morpho"):
+        Conduct(engine, World(), "low")
+    assert Conduct(Morpho(), World(), "low").fill == "low"
+
+
+def test_accounts_that_a_venue_cannot_hold_are_named():
+    assets = ["ETH", "BTC", "USDC"]
+    close = pd.DataFrame(1.0, pd.date_range("2022-01-01", periods=2), assets)
+    two = book_of(assets, [[1, 1, 0], [1, 0, 0]], [[0, 0, 0.5], [0, 0.2, 0.2]])
+    for engine, sides in (
+        (Maker(), "collaterals"),
+        (Morpho(), "collaterals"),
+        (Euler(), "debts"),
+        (Compound(), "debts"),
+    ):
+        with pytest.raises(DataError, match=f"several {sides}.*mapping.split"):
+            replay(two, close, close, parameters(), Conduct(engine))
+    for engine in (Aave(), Exchange()):
+        replay(two, close, close, parameters(), Conduct(engine))
+
+
+def test_the_opening_is_left_as_it_was():
+    book = one_account()
+    before = replace(book, collateral=book.collateral.copy(), debt=book.debt.copy())
+    close, low = prices([1_000, 500])
+    replay(book, close, low, parameters())
+    assert np.array_equal(book.collateral, before.collateral)
+    assert np.array_equal(book.debt, before.debt)

@@ -89,11 +89,11 @@ class Simulation:
         rows = [threshold] * len(self.times)
         if path is not None:
             for t in range(1, len(self.times)):
-                known = path[path.index <= self.times[t - 1]]
                 for asset in path.columns.intersection(self.book.assets):
-                    if len(known) and not np.isnan(known[asset].iloc[-1]):
+                    known = path[asset][path.index <= self.times[t - 1]].dropna()
+                    if len(known):
                         rows[t] = rows[t].copy()
-                        rows[t][asset] = known[asset].iloc[-1]
+                        rows[t][asset] = known.iloc[-1]
             rows[0] = rows[1]
         bars = [0, *(t for t in range(1, len(rows)) for _ in range(self.steps))]
         return np.array([rows[t].to_numpy() for t in bars])

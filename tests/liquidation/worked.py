@@ -6,7 +6,7 @@ import pandas as pd
 from xcoll.collateral.accounts import Book
 from xcoll.collateral.thresholds import RiskParameters
 
-__all__ = ["BREACH", "one_account", "parameters", "prices"]
+__all__ = ["BREACH", "book_of", "one_account", "parameters", "prices"]
 
 BREACH = 7_500 / 8.25  # dollars an ETH at which the health of its account is 1
 
@@ -16,8 +16,14 @@ def parameters(threshold=0.825, bonus=0.05, fee=0.1):
     return RiskParameters(pd.DataFrame({name: [value] for name, value in terms.items()}, ["ETH"]))
 
 
+def book_of(assets, held, owed):
+    """Accounts "a", "b" and so on, of rows of units."""
+    held, owed = np.array(held, dtype=float), np.array(owed, dtype=float)
+    return Book(assets, held, owed, np.array(list("abcdefgh")[: len(held)]))
+
+
 def one_account(debt=7_500.0):
-    return Book(["ETH", "USDC"], np.array([[10.0, 0.0]]), np.array([[0.0, debt]]), np.array(["a"]))
+    return book_of(["ETH", "USDC"], [[10, 0]], [[0, debt]])
 
 
 def prices(closes, lows=None, freq="D"):

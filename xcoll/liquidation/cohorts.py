@@ -63,6 +63,9 @@ CRISES = {
 }
 
 
+USUAL = ("weekly", "path")  # cohorts that are averaged; those before a crisis are shown apart
+
+
 class Baskets(Protocol):
     """What scales the thresholds of each account to the haircut of its own basket."""
 
@@ -143,9 +146,9 @@ class Cohorts:
         weekly cohorts or on simulated paths.
     losses : cohorts × bars, bad debt of each bar as a share of the debt at the opening; what is
         still missing at the end counts in the last bar.
-    types : means over the cohorts by type of account: ``type``, ``class`` and `outcomes.BORNE` as
-        shares of the debt at the opening.
-    assets : by asset, means over the cohorts of dollars ``seized`` and ``deficit`` over the debt at
+    types : means over weekly cohorts or paths by type of account: ``type``, ``class`` and
+        `outcomes.BORNE` as shares of the debt at the opening.
+    assets : by asset, means over the same of dollars ``seized`` and ``deficit`` over the debt at
         the opening, at the prices of the opening.
     """
 
@@ -451,7 +454,7 @@ def simulated(study: Study, paths: Paths) -> Cohorts:
 
 def _measured(ready: _Ready, result: Replay, kind: str) -> tuple:
     """One row of outcomes, waits, losses by bar, and what types and assets bore."""
-    waits = result.waits if kind in ("weekly", "path") else result.waits[:, :0]
+    waits = result.waits if kind in USUAL else result.waits[:, :0]
     losses = result.by_bar[:, BARS.index("deficit")].copy()
     losses[-1] += result.column("under").sum()
     borne = np.hstack([ready.owed, by_type(result, ready.types, ready.parent)])
@@ -463,8 +466,10 @@ def _measured(ready: _Ready, result: Replay, kind: str) -> tuple:
 def _collected(calendar: pd.DataFrame, assets: list[str], found: list[tuple]) -> Cohorts:
     rows, waits, losses, borne, units = zip(*found, strict=True)
     outcomes = pd.concat([calendar, pd.DataFrame(list(rows))], axis=1)
-    types = pd.DataFrame(np.mean(borne, axis=0), columns=list(BORNE))
-    by_asset = pd.DataFrame(np.mean(units, axis=0).T, columns=["seized", "deficit"])
+    usual = calendar["kind"].isin(USUAL).to_numpy()
+    usual = usual if usual.any() else ~usual  # crises alone are averaged all the same
+    types = pd.DataFrame(np.array(borne)[usual].mean(axis=0), columns=list(BORNE))
+    by_asset = pd.DataFrame(np.array(units)[usual].mean(axis=0).T, columns=["seized", "deficit"])
     by_asset.insert(0, "asset", assets)
     wait, repaid = np.hstack(waits)
     return Cohorts(

@@ -14,6 +14,7 @@ import pandas as pd
 from xcoll import checks
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.errors import EstimationError, ParameterError
+from xcoll.estimators.resampling import circular_blocks, interval
 from xcoll.estimators.tail.shortfall import historical
 from xcoll.liquidation.cohorts import Study, compare
 
@@ -27,6 +28,7 @@ __all__ = [
     "pareto",
     "points",
     "scaled",
+    "sure",
     "sweep",
     "tidy",
 ]
@@ -148,6 +150,43 @@ def choose(table: pd.DataFrame, budget: float, cost: str = "bad_debt_es") -> flo
             f"{table[cost].min():.6g}: widen the budget or sweep larger factors"
         )
     return float(allowed["capital_efficiency"].idxmax())
+
+
+def sure(
+    swept: pd.DataFrame,
+    budget: float,
+    rng: np.random.Generator,
+    block: int,
+    confidence: float = 0.95,
+    replications: int = 1_000,
+    level: float = 0.90,
+) -> tuple[float, float]:
+    """Interval of the factor that `choose` takes, by blocks of cohorts.
+
+    Where no consistent setting of a draw keeps the budget, the strictest counts.
+
+    Raises
+    ------
+    EstimationError
+        Fewer cohorts than two blocks.
+    """
+    losses = swept.pivot_table("bad_debt", "factor", "start")
+    power = swept.groupby("factor")["capital_efficiency"].mean()
+    sound = swept.groupby("factor")["consistent"].all().to_numpy()
+    count = losses.shape[1]
+    if count < 2 * checks.whole("block", block):
+        raise EstimationError(
+            f"{count} cohorts are fewer than two blocks of {block}; give a longer history"
+        )
+    table, factors = losses.to_numpy(), losses.index.to_numpy(dtype=float)
+    found = []
+    for pick in circular_blocks(count, rng, replications, block):
+        es = np.array([historical(row[pick], confidence).es for row in table])
+        kept = sound & (es <= budget)
+        best = power.where(kept, -1.0).to_numpy().argmax() if kept.any() else len(factors) - 1
+        found.append(factors[best])
+    low, high = interval(np.array(found)[:, None], level)
+    return float(low[0]), float(high[0])
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,7 @@ def rates(
     )
     if thresholds is None:
         return Rates(threshold, bonus, fee)
-    known = thresholds.reindex(times[:-1], method="ffill").reindex(columns=assets)
+    known = thresholds.ffill().reindex(times[:-1], method="ffill").reindex(columns=assets)
     path = known.fillna(pd.Series(threshold, assets)).to_numpy()
     if not ((path >= 0) & (path <= 1)).all():
         raise ParameterError("thresholds of the path must be fractions in [0, 1]")
@@ -278,8 +278,9 @@ def replay(
     conduct = conduct or Conduct()
     bars = len(close) - 1 if bars is None else checks.whole("bars", bars)
     if not 1 <= bars < len(close):
+        rows = max(bars, 1) + 1
         raise ParameterError(
-            f"a replay of {bars} bars needs {bars + 1} rows of prices or more; {len(close)} given"
+            f"a replay of {bars} bars needs {rows} rows of prices or more; {len(close)} given"
         )
     closes, lows = _prices(book, close, low)
     line = timeline(

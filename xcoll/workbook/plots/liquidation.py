@@ -144,7 +144,7 @@ def engines(crises: pd.DataFrame) -> Figure:
             annot_kws={"fontsize": 7.5},
             ax=ax,
         )
-        ax.set(xlabel="", ylabel="")
+        ax.set(xlabel="crisis", ylabel="engine" if ax is axes[0] else "")
         ax.set_title(label, loc="left", fontsize=8.5)
         ax.tick_params(axis="x", rotation=90, length=0, labelsize=8)
         ax.tick_params(axis="y", rotation=0, length=0, labelleft=ax is axes[0])
@@ -182,6 +182,7 @@ def types(table: pd.DataFrame) -> Figure:
             ax.set_ylim(0.0, 1.08 * scale * table[name].max())
             ax.tick_params(axis="x", rotation=90, labelsize=7.5, labelbottom=row == 1)
             ax.tick_params(axis="y", labelleft=n == 0)
+        axes[len(kinds) + n].set_xlabel("class")
         axes[n].set_title(kind.replace("$", r"\$"), loc="left", fontsize=8.5)
     axes[0].set_ylabel("penalties,\n% of their debt")
     axes[len(kinds)].set_ylabel("bad debt,\nbp of their debt")
@@ -224,6 +225,7 @@ def added(table: pd.DataFrame, units: Mapping[str, tuple[str, float]]) -> Figure
         ax.grid(visible=False, axis="y")
         ax.set_ylim(-0.6, len(cases) - 0.4)
         ax.tick_params(axis="y", labelleft=ax is axes[0])
+    axes[0].set_ylabel("part of the world")
     style.remark(figure, f"90 % intervals; grey: the interval holds zero; {SYNTHETIC}")
     return figure
 

@@ -137,7 +137,7 @@ def published(sets: pd.DataFrame, swept: pd.DataFrame, venue: str, budget: float
     wide = sets.set_index(["venue", "whose"])
     theirs, ours = (wide.xs(name, level="whose") for name in ("theirs", "ours"))
     looser = theirs["capital_efficiency"] > ours["capital_efficiency"]
-    over = theirs["bad_debt_es"] > budget
+    over = looser & (theirs["bad_debt_es"] > budget)
     title = (
         f"{looser.sum()} of {len(theirs)} venues lend more than ours on the book that they list, "
         f"{over.sum()} of them\nlose more than the budget in the worst cohorts"
