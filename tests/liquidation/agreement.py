@@ -27,8 +27,10 @@ def assert_agree(replay, twin, tolerance=1e-9):
         ("collateral", replay.collateral, twin.C),
         ("debt", replay.debt, twin.D),
     ):
-        opening = getattr(book, side)
-        near(side, mine, theirs, tolerance * (np.abs(theirs) + opening.max(axis=1)[:, None]))
+        opening = getattr(book, side).max(axis=1)[:, None]
+        # What is left of a limit that all share is rounded at the size of the largest.
+        size = np.abs(theirs) + opening + 0.01 * opening.max()
+        near(side, mine, theirs, tolerance * size)
     served = replay.column("calls") > 0
     for name in ACCOUNT:
         mine, theirs = replay.column(name), twin.table[name]

@@ -54,11 +54,11 @@ class Case:
 
 
 def daily(engine, world, accounts=30):
-    """Eight bars of 24 steps in a market that falls and comes back."""
+    """Five bars of 24 steps."""
     rng = np.random.default_rng(20)
     close, low = frames(*market(rng, 9, 0.2))
     book = book_for(engine, rng, accounts)
-    return Case(book, close, low, Conduct(engine, world), 8)
+    return Case(book, close, low, Conduct(engine, world), 5)
 
 
 def jumpy(engine, world, accounts=30):

@@ -19,7 +19,7 @@ every_engine = pytest.mark.parametrize("engine", ENGINES)
 
 
 @every_engine
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(seed=seeds)
 def test_every_unit_is_conserved(engine, seed):
     """Collateral before + added = left + seized; debt before = left + cleared + paid + lost."""
@@ -37,7 +37,7 @@ def test_every_unit_is_conserved(engine, seed):
 
 
 @every_engine
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(seed=seeds)
 def test_nothing_is_negative_and_nothing_is_missing(engine, seed):
     case = draw_case(seed, engine)
@@ -64,7 +64,7 @@ def healths(case, twin):
 
 
 @every_engine
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=seeds)
 def test_nobody_is_closed_whom_the_oracle_shows_healthy(engine, seed):
     """Without borrowers an account is untouched until its first breach."""
@@ -81,7 +81,7 @@ def test_nobody_is_closed_whom_the_oracle_shows_healthy(engine, seed):
 
 
 @pytest.mark.parametrize("engine", ["aave", "morpho", "pre-liquidation", "euler"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(seed=seeds)
 def test_keepers_never_lose(engine, seed):
     """What they seized, less what the venue kept, pays for the debt, the margin and the gas.
@@ -101,7 +101,7 @@ def test_keepers_never_lose(engine, seed):
 
 
 @every_engine
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=seeds)
 def test_no_trade_ever_loses_money(engine, seed):
     """In depth too, as the twin's ledger has it, with which the replay agrees."""
@@ -115,7 +115,7 @@ def settled(case, twin):
 
 
 @pytest.mark.parametrize("engine", ["compound", "maker", "linear auction"])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=seeds)
 def test_a_venue_gets_its_claim_or_loses_it(engine, seed):
     """Claim = received + deficit − fee: every dollar that a venue put in is somewhere.
@@ -133,7 +133,7 @@ def test_a_venue_gets_its_claim_or_loses_it(engine, seed):
             assert balance == pytest.approx(claim, rel=1e-9, abs=1e-9 * size)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(seed=seeds)
 def test_the_fund_and_the_lenders_bear_the_shortfall(seed):
     """Fund at the end = at the start + fees − covered; covered + deficit = debt written off."""
@@ -163,7 +163,7 @@ def test_the_shortfall_is_the_debt_that_was_written_off():
 
 
 @every_engine
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=seeds)
 def test_bars_add_up_to_accounts(engine, seed):
     case = draw_case(seed, engine)
@@ -179,7 +179,7 @@ def test_bars_add_up_to_accounts(engine, seed):
 
 
 @pytest.mark.parametrize("engine", ["aave", "euler"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=seeds, capital=st.floats(100.0, 2e4))
 def test_no_more_capital_is_tied_up_in_a_day_than_there_is(engine, seed, capital):
     case = draw_case(seed, engine)

@@ -77,13 +77,13 @@ def assert_served_alike(name, accounts, lt, lb, fee):
 
 
 @pytest.mark.parametrize("name", KEEPERS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_services_agree_with_the_readable_rules(name, seed):
     rng = np.random.default_rng(seed)
     prices, debt_prices, lt, lb, fee = terms(rng)
     first = KEEPERS[name][1](lt, lb, fee).thresholds
-    accounts = [drawn(rng, name, prices, debt_prices, first) for _ in range(20)]
+    accounts = [drawn(rng, name, prices, debt_prices, first) for _ in range(25)]
     result = assert_served_alike(name, accounts, lt, lb, fee)
     assert (result.column("calls") > 0).all()
 

@@ -104,11 +104,12 @@ def sets(study: Study, venues: Venues, universe: Universe) -> dict[str, tuple[St
     """
     ours, made = study.parameters.frame, {}
     price = study.close.iloc[-1]
+    pegged = {symbol for symbol, asset in universe.assets.items() if asset.peg is not None}
     for key, venue in venues.venues.items():
         today = venues.today(key, universe)
         today = today[today.index.isin(ours.index) & (today["threshold"] > 0.0)]
         base = venues.tokens.get(venue.base)
-        if today.empty or (base is not None and universe.assets[base].peg is None):
+        if today.empty or (base is not None and base not in pegged):
             continue
         tokens = dict(zip(today["token"], today.index, strict=True))
         engine = rulebook(venue, tokens, price)
