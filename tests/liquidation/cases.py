@@ -81,7 +81,7 @@ WORLDS = {
     "interest": World(interest={"S": 2.0, "B": 0.5}),
     "everything": World(
         BUSY,
-        Keepers("1h", 0.005, 3.0, 15_000.0),
+        Keepers("1h", 0.005, 3.0, 5_000.0),
         THIN,
         Borrowers(delay="1h", budget=0.05, attentive=0.4),
         {"S": 0.3},

@@ -53,7 +53,7 @@ class Case:
         return how(self.book, *prices, RATES, conduct, *rest)
 
 
-def daily(engine, world, accounts=30):
+def daily(engine, world, accounts=20):
     """Five bars of 24 steps."""
     rng = np.random.default_rng(20)
     close, low = frames(*market(rng, 9, 0.2))

@@ -10,12 +10,12 @@ from tests.collateral import world
 from tests.workbook.sweep import market
 from xcoll.collateral import accounts, records
 from xcoll.errors import DataError, ParameterError
-from xcoll.liquidation import mapping, outcomes, rulebooks
+from xcoll.liquidation import mapping, outcomes, own_book, rulebooks
 from xcoll.liquidation.cohorts import calendar, listed
 from xcoll.liquidation.replay import low_prices
 from xcoll.liquidation.replay import replay as run_one
 from xcoll.workbook.sweep import grid as grids
-from xcoll.workbook.sweep import own_book, replays, works
+from xcoll.workbook.sweep import replays, works
 
 REPLAY = works.WORKS["replay"]
 NAME = "mine.csv"

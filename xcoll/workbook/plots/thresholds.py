@@ -226,7 +226,7 @@ def gains(table: pd.DataFrame) -> Figure:
     title = (
         f"Choosing jointly gains up to {100 * sure.max():.1f} points of power out of sample"
         if len(sure)
-        else "No gain: every interval of choosing jointly against one at a time holds zero"
+        else "No gain from choosing jointly: over both halves every interval holds zero"
     )
     figure, axes = style.figure(1, 3, height=3.4, share=True, title=title)
     for ax, (name, rows) in zip(axes, table.groupby("judged_on", sort=False), strict=True):

@@ -13,7 +13,7 @@ from xcoll.collateral.thresholds import RiskParameters
 from xcoll.collateral.universe import Universe
 from xcoll.errors import ParameterError
 from xcoll.estimators.scenarios import GarchDcc, Paths, StationaryBootstrap
-from xcoll.liquidation import backtest, cohorts
+from xcoll.liquidation import backtest, cohorts, own_book
 from xcoll.liquidation.cohorts import Study
 from xcoll.liquidation.depth import Depth
 from xcoll.liquidation.frontier import scaled
@@ -21,7 +21,6 @@ from xcoll.liquidation.replay import Conduct, low_prices
 from xcoll.liquidation.rulebooks import RULEBOOKS
 from xcoll.liquidation.world import World
 from xcoll.market.returns import log_returns
-from xcoll.workbook.sweep import own_book
 from xcoll.workbook.sweep.inputs import Read
 from xcoll.workbook.sweep.tasks import Task, Values
 
