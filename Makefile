@@ -21,7 +21,7 @@ report: $(READY) ## run the chain on the bundled prices and print the path of th
 	@$(BIN)/xcoll run $(RUN)
 
 test: lint ## all tests, lint included
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## ruff over code and notebooks
 	@$(BIN)/ruff check .

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from xcoll.workbook import artifacts, cli, fingerprint, project, publish
 
@@ -122,27 +121,6 @@ def test_nothing_is_recommended_inside_its_interval(report):
     assert (table.loc[inside, "change"] <= 0.0).all()  # an LTV may have to follow its threshold
     limits = inside & (table["parameter"] == "threshold")
     assert (table.loc[limits, "change"] == 0.0).all()
-
-
-def test_a_small_universe_of_ones_own_goes_the_whole_way(tmp_path):
-    universe = yaml.safe_load((ROOT / "data" / "universe.yaml").read_text(encoding="utf-8"))
-    kept = ("BTC", "ETH", "USDC", "wstETH")
-    universe["assets"] = {symbol: universe["assets"][symbol] for symbol in kept}
-    universe["ignored"] = {}
-    wide = pd.read_csv(ROOT / "data" / "crypto_prices.csv", sep=";").set_index("Date")
-    wide = wide[[f"{symbol}-USD" for symbol in kept[:3]]]
-    wide.stack().rename_axis(["time", "asset"]).rename("close").to_csv(tmp_path / "own.csv")
-    (tmp_path / "own.yaml").write_text(yaml.safe_dump(universe), encoding="utf-8")
-    given = {"prices_file": tmp_path / "own.csv", "universe_file": tmp_path / "own.yaml"}
-    given |= {"bars_file": "null", "choice": "bridge", "donor": "ETH"}  # no lows
-    given |= {"delisted": "ETH", "delisted_from": "2023-06-01"}  # which never had to go
-    arguments = [word for name, value in given.items() for word in ("-p", f"{name}={value}")]
-    assert cli.main(["run", "--reports", str(tmp_path / "reports"), *arguments]) == 0
-    made = tmp_path / "reports" / "default" / "artifacts"
-    table = pd.read_parquet(made / "05_haircuts" / "parameters.parquet")
-    assert set(table["asset"]) == {*kept}
-    signs = pd.read_parquet(made / "05c_recalibration" / "delisting.parquet")
-    assert signs["said"].isna().all()
 
 
 FAULTS = {

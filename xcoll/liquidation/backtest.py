@@ -291,10 +291,15 @@ class Setting:
         sigma_day: pd.Series,
         size: int,
         rng: np.random.Generator,
+        spread: float | None = None,
     ) -> Study:
         """The study of `default` in this world, on the path inside the bar.
 
-        `sigma_day` is the volatility of a bad day by asset, for the depth.
+        Parameters
+        ----------
+        sigma_day : volatility of a bad day by asset, for the depth.
+        spread : of log sizes; None for that of the shape.  Where few accounts stand for many, a
+            smaller one keeps the largest of them from deciding everything.
         """
         made = default(
             universe,
@@ -310,6 +315,8 @@ class Setting:
             rng,
             self.venue_usd,
         )
+        if spread is not None:
+            made = replace(made, shape=replace(made.shape, size_spread=spread))
         world = self.world(stressed_depth(universe, sigma_day), universe.stablecoins)
         return replace(made, conduct=services(world, self.recovery)["world"])
 

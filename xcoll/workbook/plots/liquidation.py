@@ -33,7 +33,8 @@ FORMATS = (
         ("bad_debt", "bad_debt_at_low", "bad_debt_es", "trough_es", "in_sample", "out_of_sample"),
         "basis points",
     )
-    | {"optimism": "basis points", "penalty": "percent2"}
+    | {"optimism": "basis points"}
+    | dict.fromkeys(("penalty", "premature_penalty", "premature_debt", "lowered"), "percent2")
     | dict.fromkeys(("mean", "low", "high", "median", "p95", "worst"), "percent2")
     | dict.fromkeys(("ltv", "threshold", "bonus", "protocol_fee", "efficiency"), "percent")
     | dict.fromkeys(("collateral", "debt", "accounts", "repaid"), "percent")

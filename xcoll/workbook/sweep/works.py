@@ -95,7 +95,7 @@ FRICTIONS = {
     "interest": Setting(0.05, _least_zero, "a year on stablecoins that are owed, at least 0"),
 }
 SHAPE = {
-    "cohort_size": Setting(4_000, partial(checks.whole, least=100), "accounts, at least 100"),
+    "cohort_size": Setting(6_000, partial(checks.whole, least=100), "accounts, at least 100"),
     "health_median": Setting(1.6, _above_one, "health factor of the median account, above 1"),
     "health_spread": Setting(1.0, _least_zero, "deviation of log(health - 1), at least 0"),
     "volatile_debt": Setting(0.2, _share, "accounts that owe a volatile asset too, in [0, 1]"),
