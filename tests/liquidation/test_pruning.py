@@ -205,3 +205,24 @@ def test_a_book_of_one_account_is_its_row_of_a_larger_book():
 def test_two_runs_of_one_book_are_the_same():
     case = daily(ENGINES["tiers and fund"], WORLDS["everything"])
     assert_same(case.replay(), case.replay(), ("account", "units", "by_bar", "collateral", "debt"))
+
+
+def test_a_borrower_who_answers_while_nobody_comes_is_heard():
+    close = np.ones((40, 4))
+    close[2:, 0] = 0.7
+    low = close.copy()
+    low[2, 0] = 0.7
+    book = Book(
+        ["A", "B", "C", "S"],
+        np.array([[100.0, 0, 0, 0]]),
+        np.array([[0, 0, 0, 70.0]]),
+        np.arange(1),
+    )
+    world = World(
+        keepers=Keepers(gas=1e4, capital=1e6),
+        borrowers=Borrowers(attentive=1.0, delay="100h", budget=1.0),
+    )
+    case = Case(book, *frames(close, low), Conduct(ENGINES["aave"], world), 38, None, np.ones(1))
+    made, whole = case.replay(), case.replay(prune=False)
+    assert_alike(made, whole)
+    assert whole.column("added")[0] > 0.0

@@ -25,6 +25,7 @@ def test_a_small_universe_of_ones_own_goes_the_whole_way(tmp_path):
     given |= {"bars_file": "null", "choice": "bridge", "donor": "ETH"}  # no lows
     given |= {"delisted": "ETH", "delisted_from": "2023-06-01"}  # which never had to go
     arguments = [word for name, value in given.items() for word in ("-p", f"{name}={value}")]
+    arguments += ["-p", "06b_thresholds.rungs=3", "-p", "06b_thresholds.size=300"]
     assert cli.main(["run", "--reports", str(tmp_path / "reports"), *arguments]) == 0
     made = tmp_path / "reports" / "default" / "artifacts"
     table = pd.read_parquet(made / "05_haircuts" / "parameters.parquet")

@@ -12,6 +12,18 @@ from xcoll.workbook import artifacts, cli, fingerprint, project, publish
 
 pytestmark = pytest.mark.chain
 ROOT = Path(__file__).parents[2]
+# Smaller books and fewer paths than by default, which the figures' test draws with.
+SMALL = {
+    "06_liquidation_backtest": {"cohort_size": 800, "side_size": 200},
+    "06b_thresholds": {"size": 200, "rungs": 3, "factors": "[0.6, 1.0, 1.7]"},
+    "06c_surroundings": {"size": 200, "paths": 40},
+}
+QUICK = [
+    word
+    for step, values in SMALL.items()
+    for name, value in values.items()
+    for word in ("-p", f"{step}.{name}={value}")
+]
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -25,7 +37,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def report(tmp_path_factory):
     """The chain, run from nothing on the bundled prices."""
     reports = tmp_path_factory.mktemp("real") / "reports"
-    assert cli.main(["run", "--reports", str(reports), "--jobs", "2"]) == 0
+    assert cli.main(["run", "--reports", str(reports), "--jobs", "2", *QUICK]) == 0
     return reports / "default"
 
 
@@ -63,7 +75,7 @@ def test_every_artifact_has_its_declared_form(report, tmp_path):
 
 
 def test_one_job_gives_the_same_bytes_as_two(report, tmp_path):
-    assert cli.main(["run", "--reports", str(tmp_path), "--jobs", "1"]) == 0
+    assert cli.main(["run", "--reports", str(tmp_path), "--jobs", "1", *QUICK]) == 0
     assert hashes(tmp_path / "default") == hashes(report)
 
 
