@@ -418,10 +418,14 @@ def _fits(book: Book, engine: Rulebook) -> None:
 
 
 def _prices(book: Book, close: pd.DataFrame, low: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    used = book.collateral.any(axis=0) | book.debt.any(axis=0)
+    used = (book.collateral.sum(axis=0) + book.debt.sum(axis=0)) > 0.0
+    places = close.columns.get_indexer(book.assets), low.columns.get_indexer(book.assets)
+    if min(map(min, places)) < 0:
+        close, low = (frame.reindex(columns=book.assets) for frame in (close, low))
+        places = (np.arange(len(book.assets)),) * 2
     closes, lows = (
-        np.where(used, frame.reindex(columns=book.assets).to_numpy(dtype=float), 1.0)
-        for frame in (close, low)
+        np.where(used, frame.to_numpy(dtype=float)[:, place], 1.0)
+        for frame, place in zip((close, low), places, strict=True)
     )
     lows[0] = closes[0]  # the opening bar is over
     good = (closes > 0) & np.isfinite(closes) & (lows > 0) & (lows <= closes)

@@ -234,15 +234,19 @@ def open_storefront(rules, world, pool, state, prices, holders, count, s, steps,
 @bare_kernel
 def is_premature(opening_c, opening_d, n, scale, rules, prices, steps, start, end):
     """Whether the untouched account stays solvent and is back above 1 at a close, in time."""
+    tiered = rules.code == EXCHANGE
     for bar in range(start, end + 1):
         low, close = (bar - 1) * steps + (steps + 1) // 2, bar * steps
         worth, owes, secured, total = 0.0, 0.0, 0.0, 0.0
         for a in range(opening_c.shape[1]):
             worth += opening_c[n, a] * prices.market[low, a]
             owes += opening_d[n, a] * prices.due[low, a]
-            value = opening_c[n, a] * prices.oracle[close, a]
-            counts = counted(rules.bounds, rules.ratios, a, value)
-            secured += counts / prices.oracle[close, a] * prices.trigger[close, a]
+            if tiered:
+                value = opening_c[n, a] * prices.oracle[close, a]
+                counts = counted(rules.bounds, rules.ratios, a, value)
+                secured += counts / prices.oracle[close, a] * prices.trigger[close, a]
+            else:
+                secured += opening_c[n, a] * prices.trigger[close, a]
             total += opening_d[n, a] * prices.owed[close, a]
         if worth < owes:
             return False
