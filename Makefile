@@ -34,7 +34,7 @@ format: $(READY) ## let ruff repair what it can
 lab: $(READY) ## JupyterLab with a kernel named xcoll
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
 
-bench: $(READY) ## speed against the peers that are installed, in one run (four minutes)
+bench: $(READY) ## speed against the peers that are installed, in one run (five minutes)
 	@$(BIN)/python -m tests.benchmarks
 
 peers: $(READY) ## install the other peers of make bench into .venv (numbagg, statsforecast, DCC packages)
