@@ -14,15 +14,18 @@ ASSETS = list("ABCD")
 HOUR = pd.Timedelta("1h")
 
 
-def served(engine, accounts, bonuses, fees, world=None, bars=1):
-    """What `bars` steps of an hour do at the prices and thresholds of `accounts`, which stay."""
+def served(engine, accounts, bonuses, fees, world=None, bars=1, ahead=1.0):
+    """What `bars` steps of an hour do at the prices and thresholds of `accounts`, which stay.
+
+    The market is `ahead` of them, a factor on both sides.
+    """
     first = accounts[0]
     market, due = (np.array([p] * (bars + 1)) for p in (first.prices, first.debt_prices))
     held, owed = (np.array([getattr(a, side) for a in accounts]) for side in ("collateral", "debt"))
     return run(
         Book(ASSETS, held, owed, np.arange(len(accounts))),
         pd.date_range("2022-01-01", periods=bars + 1, freq="h"),
-        Timeline(market, due, market, due, 1, HOUR),
+        Timeline(ahead * market, ahead * due, market, due, 1, HOUR),
         Rates(first.thresholds, bonuses, fees),
         Conduct(engine, world or World(), steps=1),
     )

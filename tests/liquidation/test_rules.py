@@ -13,6 +13,7 @@ from xcoll.liquidation import engines
 from xcoll.liquidation.engines import Account, PreLiquidation, serve
 from xcoll.liquidation.mapping import VENUES
 from xcoll.liquidation.rulebooks import Aave, Euler, Morpho
+from xcoll.liquidation.world import Keepers, World
 
 KEEPERS = {
     "aave": (Aave(), lambda lt, lb, fee: engines.Aave(lt, lb, fee)),
@@ -177,3 +178,15 @@ def test_seizing_the_better_collateral_of_a_toxic_pair_lowers_health():
         left = replace(account, collateral=result.collateral[0], debt=result.debt[0])
         assert (left.health > account.health) is improves
         assert bool(account.health > lt[k] * 1.05) is improves
+
+
+@pytest.mark.parametrize(("margin", "calls"), [(0.07, 1), (0.079, 1), (0.081, 0), (0.1, 0)])
+@pytest.mark.parametrize("ahead", [0.5, 1.0, 2.0])
+def test_the_margin_is_a_share_of_what_the_debt_costs(margin, calls, ahead):
+    """At an oracle that is behind on both sides a bonus of 8 % is still worth 8 %."""
+    lt, bonus, none = np.array([0.8, 0, 0, 0]), np.array([0.08, 0, 0, 0]), np.zeros(4)
+    world = World(keepers=Keepers(margin=margin))
+    result = served(Aave(), [single(1_000.0, 900.0, lt)], bonus, none, world, ahead=ahead)
+    assert result.column("calls").tolist() == [calls]
+    assert result.column("repaid")[0] == pytest.approx(calls * 900 * ahead)
+    assert result.column("seized")[0] == pytest.approx(calls * 900 * 1.08 * ahead)

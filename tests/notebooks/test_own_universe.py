@@ -24,8 +24,10 @@ def test_a_small_universe_of_ones_own_goes_the_whole_way(tmp_path):
     given = {"prices_file": tmp_path / "own.csv", "universe_file": tmp_path / "own.yaml"}
     given |= {"bars_file": "null", "choice": "bridge", "donor": "ETH"}  # no lows
     given |= {"delisted": "ETH", "delisted_from": "2023-06-01"}  # which never had to go
+    given |= {"06b_thresholds.budget": 0.01}  # two coins cannot do with less
+    given |= {"cohort_size": 800, "side_size": 200, "rungs": 3, "paths": 40}  # for speed
+    given |= {"06b_thresholds.size": 300, "06c_surroundings.size": 300}
     arguments = [word for name, value in given.items() for word in ("-p", f"{name}={value}")]
-    arguments += ["-p", "06b_thresholds.rungs=3", "-p", "06b_thresholds.size=300"]
     assert cli.main(["run", "--reports", str(tmp_path / "reports"), *arguments]) == 0
     made = tmp_path / "reports" / "default" / "artifacts"
     table = pd.read_parquet(made / "05_haircuts" / "parameters.parquet")

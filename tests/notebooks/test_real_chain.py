@@ -12,7 +12,7 @@ from xcoll.workbook import artifacts, cli, fingerprint, project, publish
 
 pytestmark = pytest.mark.chain
 ROOT = Path(__file__).parents[2]
-# Smaller books and fewer paths than by default, which the figures' test draws with.
+# Smaller books and fewer paths than by default.
 SMALL = {
     "06_liquidation_backtest": {"cohort_size": 800, "side_size": 200},
     "06b_thresholds": {"size": 200, "rungs": 3, "factors": "[0.6, 1.0, 1.7]"},
@@ -74,9 +74,30 @@ def test_every_artifact_has_its_declared_form(report, tmp_path):
             assert fingerprint.file(copy) == here, name
 
 
-def test_one_job_gives_the_same_bytes_as_two(report, tmp_path):
-    assert cli.main(["run", "--reports", str(tmp_path), "--jobs", "1", *QUICK]) == 0
-    assert hashes(tmp_path / "default") == hashes(report)
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """The same by one job, with an eye on its figures: the report, and a line for each figure."""
+    folder = tmp_path_factory.mktemp("one")
+    startup = folder / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    shutil.copy(Path(__file__).with_name("watch_figures.py"), startup)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IPYTHONDIR", str(startup.parents[1]))
+        patch.setenv("FIGURES_SEEN", str(folder / "seen"))
+        assert cli.main(["run", "--reports", str(folder), "--jobs", "1", *QUICK]) == 0
+    lines = (folder / "seen").read_text(encoding="utf-8").splitlines()
+    return folder / "default", [json.loads(line) for line in lines]
+
+
+def test_one_job_gives_the_same_bytes_as_two(report, watched):
+    assert hashes(watched[0]) == hashes(report)
+
+
+def test_every_figure_names_its_axes_and_says_something(watched):
+    seen = watched[1]
+    assert {figure["notebook"] for figure in seen} == {*project.find(ROOT).chain.steps}
+    assert len(seen) > 20
+    assert not [figure for figure in seen if figure["faults"]]
 
 
 def test_recommended_parameters_are_consistent(report):

@@ -22,6 +22,7 @@ the assumption that decides most and is therefore varied wherever a result rests
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -84,12 +85,17 @@ class Book:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @cached_property
+    def used(self) -> np.ndarray:
+        """Whether any account holds or owes an asset, by asset."""
+        return self.collateral.any(axis=0) | self.debt.any(axis=0)
+
     def prices(self, prices: pd.Series) -> np.ndarray:
         """Dollars a unit in the order of `assets`; zero where no account holds or owes it.
 
         Raises `DataError` where an asset that is held or owed has no positive price.
         """
-        used = self.collateral.any(axis=0) | self.debt.any(axis=0)
+        used = self.used
         ordered = prices.reindex(self.assets).to_numpy(dtype=float)
         bad = used & ~(np.isfinite(ordered) & (ordered > 0))
         if bad.any():

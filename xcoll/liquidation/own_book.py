@@ -56,8 +56,7 @@ def held(
 
 def used(book: Book) -> list[str]:
     """Assets that `book` holds or owes."""
-    some = book.collateral.any(axis=0) | book.debt.any(axis=0)
-    return [asset for asset, there in zip(book.assets, some, strict=True) if there]
+    return [asset for asset, there in zip(book.assets, book.used, strict=True) if there]
 
 
 def openings(book: Book, calendar: pd.DataFrame, universe: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -228,11 +228,11 @@ def rates(
     that is when it is known.  An asset that is not in it keeps the LT of `parameters`; before its
     first value too.
     """
-    frame = parameters.frame.reindex(assets).fillna(0.0)
-    threshold, bonus, fee = (
-        frame[name].to_numpy(dtype=float, copy=True)
-        for name in ("threshold", "bonus", "protocol_fee")
-    )
+    frame = parameters.frame
+    if parameters.assets != assets:
+        frame = frame.reindex(assets, fill_value=0.0)
+    names = ("threshold", "bonus", "protocol_fee")
+    threshold, bonus, fee = (own(frame[name].to_numpy(copy=True)) for name in names)
     if thresholds is None:
         return Rates(threshold, bonus, fee)
     known = thresholds.ffill().reindex(times[:-1], method="ffill").reindex(columns=assets)
@@ -418,15 +418,12 @@ def _fits(book: Book, engine: Rulebook) -> None:
 
 
 def _prices(book: Book, close: pd.DataFrame, low: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    used = (book.collateral.sum(axis=0) + book.debt.sum(axis=0)) > 0.0
-    places = close.columns.get_indexer(book.assets), low.columns.get_indexer(book.assets)
-    if min(map(min, places)) < 0:
-        close, low = (frame.reindex(columns=book.assets) for frame in (close, low))
-        places = (np.arange(len(book.assets)),) * 2
+    assets = book.assets
     closes, lows = (
-        np.where(used, frame.to_numpy(dtype=float)[:, place], 1.0)
-        for frame, place in zip((close, low), places, strict=True)
+        frame if list(frame.columns) == assets else frame.reindex(columns=assets)
+        for frame in (close, low)
     )
+    closes, lows = (np.where(book.used, x.to_numpy(dtype=float), 1.0) for x in (closes, lows))
     lows[0] = closes[0]  # the opening bar is over
     good = (closes > 0) & np.isfinite(closes) & (lows > 0) & (lows <= closes)
     good[1:] &= lows[1:] <= closes[:-1]

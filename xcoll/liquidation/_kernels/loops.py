@@ -248,8 +248,6 @@ def replay(
     (account × `ACCOUNT`), `units` (`UNITS` × asset), `by_bar` (bar × `BARS`).
     """
     accounts, assets = opening_c.shape
-    collateral[:] = opening_c
-    debt[:] = opening_d
     shared = shared or (rules.code == EXCHANGE and rules.law[2] > 0.0)  # fees fill one fund
     # Buyers pay the gas once for what is sold of all accounts.
     shared = shared or (rules.code == COMPOUND and world.trade[GAS] > 0.0)
@@ -269,6 +267,7 @@ def replay(
     for first in range(0, accounts, chunk):
         width = min(chunk, accounts - first)
         end = first + width
+        collateral[first:end], debt[first:end] = opening_c[first:end], opening_d[first:end]
         state = State(
             np.ascontiguousarray(opening_c[first:end].T),
             np.ascontiguousarray(opening_d[first:end].T),

@@ -34,13 +34,11 @@ def layout(trigger, owed, market, due, lines, floors, wide, tall) -> None:
 def weigh(c, d, scale, level, row, weight):
     """Rows of `lines` and weights that sum to the account's margin; returns how many, in fours."""
     assets, count = len(c), 0
-    for a in range(assets):
-        if c[a] > 0.0:
-            row[count], weight[count] = a, scale * c[a]
-            count += 1
-        if d[a] > 0.0:
-            row[count], weight[count] = assets + a, (1.0 + HAIR) * level * d[a]
-            count += 1
+    for a in range(assets):  # without branches, which nobody could predict
+        row[count], weight[count] = a, scale * c[a]
+        count += c[a] > 0.0
+        row[count], weight[count] = assets + a, (1.0 + HAIR) * level * d[a]
+        count += d[a] > 0.0
     while count % ROWS:
         row[count], weight[count] = 0, 0.0
         count += 1
