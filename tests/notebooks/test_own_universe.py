@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.notebooks import quick
 from xcoll.workbook import cli
 
 pytestmark = pytest.mark.chain
@@ -25,10 +26,9 @@ def test_a_small_universe_of_ones_own_goes_the_whole_way(tmp_path):
     given |= {"bars_file": "null", "choice": "bridge", "donor": "ETH"}  # no lows
     given |= {"delisted": "ETH", "delisted_from": "2023-06-01"}  # which never had to go
     given |= {"06b_thresholds.budget": 0.01}  # two coins cannot do with less
-    given |= {"cohort_size": 800, "side_size": 200, "rungs": 3, "paths": 40}  # for speed
-    given |= {"06b_thresholds.size": 300, "06c_surroundings.size": 300}
-    arguments = [word for name, value in given.items() for word in ("-p", f"{name}={value}")]
-    assert cli.main(["run", "--reports", str(tmp_path / "reports"), *arguments]) == 0
+    words = [word for name, value in given.items() for word in ("-p", f"{name}={value}")]
+    words += quick.arguments()
+    assert cli.main(["run", "--reports", str(tmp_path / "reports"), *words]) == 0
     made = tmp_path / "reports" / "default" / "artifacts"
     table = pd.read_parquet(made / "05_haircuts" / "parameters.parquet")
     assert set(table["asset"]) == {*kept}

@@ -8,22 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.notebooks import quick
 from xcoll.workbook import artifacts, cli, fingerprint, project, publish
 
 pytestmark = pytest.mark.chain
 ROOT = Path(__file__).parents[2]
-# Smaller books and fewer paths than by default.
-SMALL = {
-    "06_liquidation_backtest": {"cohort_size": 800, "side_size": 200},
-    "06b_thresholds": {"size": 200, "rungs": 3, "factors": "[0.6, 1.0, 1.7]"},
-    "06c_surroundings": {"size": 200, "paths": 40},
-}
-QUICK = [
-    word
-    for step, values in SMALL.items()
-    for name, value in values.items()
-    for word in ("-p", f"{step}.{name}={value}")
-]
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -37,7 +26,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def report(tmp_path_factory):
     """The chain, run from nothing on the bundled prices."""
     reports = tmp_path_factory.mktemp("real") / "reports"
-    assert cli.main(["run", "--reports", str(reports), "--jobs", "2", *QUICK]) == 0
+    assert cli.main(["run", "--reports", str(reports), "--jobs", "2", *quick.arguments()]) == 0
     return reports / "default"
 
 
@@ -84,7 +73,7 @@ def watched(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IPYTHONDIR", str(startup.parents[1]))
         patch.setenv("FIGURES_SEEN", str(folder / "seen"))
-        assert cli.main(["run", "--reports", str(folder), "--jobs", "1", *QUICK]) == 0
+        assert cli.main(["run", "--reports", str(folder), "--jobs", "1", *quick.arguments()]) == 0
     lines = (folder / "seen").read_text(encoding="utf-8").splitlines()
     return folder / "default", [json.loads(line) for line in lines]
 
@@ -141,7 +130,7 @@ def test_the_long_run_of_the_last_week_is_the_close_out_loss(report):
 def test_every_weeks_waterfall_sums_to_the_haircut_of_its_path(report):
     path = artifact(report, "haircut_path").query("covering").set_index(["time", "asset"])
     total = artifact(report, "waterfall_path").groupby(["time", "asset"])["share"].sum()
-    assert len(path) == len(total) > 2000
+    assert len(path) == len(total) > 1000
     pd.testing.assert_series_equal(
         total.reindex(path.index), path["haircut"], check_names=False, atol=1e-12
     )
@@ -218,7 +207,8 @@ def test_bad_parameters_stop_before_anything_runs(report, capsys, setting, words
 def test_a_confidence_from_the_command_line_reaches_the_haircuts(report, tmp_path):
     shutil.copytree(report.parent / ".steps", tmp_path / ".steps")
     # 0.975 is also the level that 04 falls back on: both levels are one then.
-    arguments = ["--until", "05", "-p", "confidence=0.975"]
+    same = quick.arguments("02_volatility", "04_tail_risk", "05_haircuts")
+    arguments = ["--until", "05", "-p", "confidence=0.975", *same]
     assert cli.main(["run", "--reports", str(tmp_path), *arguments]) == 0
     steps = publish.manifest(tmp_path / "default")["steps"]
     old = publish.manifest(report)["steps"]

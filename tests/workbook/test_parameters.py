@@ -152,6 +152,11 @@ def test_a_value_goes_to_every_notebook_that_declares_it_or_to_one():
     assert resolve(declared, [("b", "seed", 7, "-f")]) == {"b": {"seed": 7}}
 
 
+def test_a_notebook_that_would_not_run_takes_no_parameter():
+    with pytest.raises(ParameterError, match=r"'seed' is set in b \(-p\), which would not run"):
+        resolve({"a": []}, [("b", "seed", 7, "-p")])
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"cells": 1}', '{"cells": [{}]}'])
 def test_a_file_that_is_no_notebook(tmp_path, text):
     path = tmp_path / "x.ipynb"

@@ -260,11 +260,16 @@ def resolve(
     Raises
     ------
     ParameterError
-        For a name that no notebook declares (with the nearest one that is), a wrong type or
-        a value out of range.
+        For a name that no notebook declares (with the nearest one that is), a notebook that is
+        not there, a wrong type or a value out of range.
     """
     changed: dict[str, dict[str, object]] = {}
     for notebook, name, value, place in overrides:
+        if notebook and notebook not in declared:
+            raise ParameterError(
+                f"{name!r} is set in {notebook} ({place}), which would not run; leave it out, or "
+                "run further"
+            )
         scope = [notebook] if notebook else list(declared)
         takers = [
             (taker, parameter)
