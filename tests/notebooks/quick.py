@@ -7,7 +7,7 @@ VALUES = {
     "05b_baskets": {"paths": 2_000},
     "05c_recalibration": {"trial_every": "364D"},
     "06_liquidation_backtest": {"cohort_size": 800, "side_size": 200},
-    "06b_thresholds": {"size": 300, "rungs": 3, "factors": "[0.6, 1.0, 1.7]"},
+    "06b_thresholds": {"size": 300, "factors": "[0.6, 1.0, 1.7]"},
     "06c_surroundings": {"size": 200, "paths": 40},
 }
 

@@ -11,6 +11,9 @@ jointly         from the loosest setting, always the step that takes most bad de
                 greedy, Minoux 1978), for a step rarely gets better when others were made.  Settings
                 of the other ladder stay where they are better, for a greedy walk is no optimum.
 
+Both begin with the strictest setting, beaten or not: what loses nothing on one half may lose much
+on the other, where a ladder without its foot could not be read at a small loss.
+
 A setting is judged by the borrowing power a dollar of collateral, and by the expected shortfall of
 bad debt over cohorts.
 """
@@ -26,7 +29,7 @@ import pandas as pd
 from xcoll import checks
 from xcoll.errors import EstimationError, ParameterError
 from xcoll.estimators.resampling import circular_blocks, interval
-from xcoll.estimators.tail.shortfall import historical
+from xcoll.estimators.tail.shortfall import drawn, historical
 from xcoll.liquidation.cohorts import Study, bad_debt, efficiency, windows
 from xcoll.liquidation.frontier import halves, pareto, scaled
 
@@ -54,7 +57,7 @@ class Ladder:
         Linear between rungs; over `cohorts`, one of them as often as it is named.  The loosest rung
         where none loses so much, the strictest where all lose more.
         """
-        lost = [historical(row[cohorts], confidence).es for row in self.bad_debt]
+        _, lost, _ = drawn(self.bad_debt[:, cohorts], [confidence])[0]
         power = self.efficiency[:, cohorts].mean(axis=1)
         climbed = np.maximum.accumulate(lost)
         found = np.empty(len(es))
@@ -195,7 +198,7 @@ def one_at_a_time(trial: Trial) -> list[tuple[int, ...]]:
 
 
 def jointly(trial: Trial) -> list[tuple[int, ...]]:
-    """Rungs that no other beats among those of the lazy greedy and of one at a time."""
+    """The strictest setting, and those that no other beats among both ways' rungs."""
     rungs = sorted({*greedy(trial), *one_at_a_time(trial)})
     table = pd.DataFrame(
         {
@@ -204,7 +207,8 @@ def jointly(trial: Trial) -> list[tuple[int, ...]]:
         }
     )
     best = table[pareto(table)].sort_values(["bad_debt_es", "capital_efficiency"])
-    return [rungs[n] for n in best.index]
+    climbed = [rungs[n] for n in best.index if rungs[n] != trial.strictest]
+    return [trial.strictest, *climbed]
 
 
 def greedy(trial: Trial) -> list[tuple[int, ...]]:
@@ -264,7 +268,6 @@ def compare(
     block: int,
     confidence: float = 0.95,
     shares: Sequence[float] = (0.1, 0.25, 0.5, 1.0),
-    rungs: int = 16,
     replications: int = 1_000,
     level: float = 0.90,
 ) -> Comparison:
@@ -272,7 +275,8 @@ def compare(
 
     The ladder of a way is made on one half; on the other it is read where its bad-debt ES reaches
     a share of the budget, so that both ways lose the same there.  Ladders stay as they were made
-    while the cohorts that judge are drawn in blocks.
+    while the cohorts that judge are drawn in blocks.  Intervals are quantiles of these draws: where
+    one crisis of a half decides, the estimate from the whole half may lie at their end.
 
     Parameters
     ----------
@@ -280,7 +284,6 @@ def compare(
     budget : bad-debt ES over cohorts, a share of the debt.
     block : cohorts a block of the bootstrap.
     shares : of the budget, at which the ladders are read.
-    rungs : of each ladder that are judged, evenly spread; the choice is among them.
 
     Raises
     ------
@@ -294,18 +297,15 @@ def compare(
         for name, rows in parts.items()
     }
     levels = budget * np.asarray(shares)
-    rows, picked, choices, drawn = [], [], [], []
+    rows, picked, choices, differences = [], [], [], []
     for chosen_on, judged_on in (("first half", "second half"), ("second half", "first half")):
         here, there = trials[chosen_on], trials[judged_on]
         ladders = {}
         for way, climb in WAYS.items():
             climbed = climb(here)
             place = _within([here.es(rung) for rung in climbed], budget, chosen_on)
-            spread = np.linspace(0, len(climbed) - 1, min(rungs, len(climbed))).round().astype(int)
-            kept = np.unique([*spread, place])
-            ladder = ladders[way] = there.ladder([climbed[n] for n in kept])
-            chosen = int(np.searchsorted(kept, place))
-            lost = historical(ladder.bad_debt[chosen], confidence).es
+            ladder = ladders[way] = there.ladder(climbed)
+            lost = historical(ladder.bad_debt[place], confidence).es
             choices.append(
                 {
                     "chosen_on": chosen_on,
@@ -317,7 +317,7 @@ def compare(
                     "within_budget": lost <= budget,
                 }
             )
-            named = ladder.factors.iloc[chosen].rename_axis("asset").rename("factor")
+            named = ladder.factors.iloc[place].rename_axis("asset").rename("factor")
             picked.append(named.reset_index().assign(chosen_on=chosen_on, way=way))
         count = len(there.most)
         if count < 2 * block:
@@ -334,13 +334,15 @@ def compare(
                 for pick in circular_blocks(count, rng, replications, block)
             ]
         )
-        drawn.append(draws)
+        differences.append(draws)
         rows.append(_gains(chosen_on, judged_on, levels, powers, draws, level))
     both = {
         way: (rows[0][name] + rows[1][name]).to_numpy() / 2.0
         for way, name in (("one at a time", "one_at_a_time"), ("jointly", "jointly"))
     }
-    rows.append(_gains("both", "both", levels, both, (drawn[0] + drawn[1]) / 2.0, level))
+    rows.append(
+        _gains("both", "both", levels, both, (differences[0] + differences[1]) / 2.0, level)
+    )
     return Comparison(
         pd.concat(rows, ignore_index=True),
         pd.DataFrame(choices),

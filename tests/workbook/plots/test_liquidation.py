@@ -146,4 +146,7 @@ def test_no_gain_is_said_where_intervals_hold_zero(sure):
         }
     )
     title = thresholds.gains(table).get_suptitle()
-    assert title.startswith("Choosing jointly gains up to 1.2 points" if sure else "No gain")
+    assert title == (
+        "At 50 bp of bad debt choosing jointly changes borrowing power by +1.2 points\n"
+        + ("(+0.2 to +3.0): a gain" if sure else "(-1.0 to +3.0): no gain that can be told")
+    )

@@ -239,26 +239,23 @@ def excursions(table: pd.DataFrame, chosen: str) -> Figure:
     """
     wide = table.pivot_table("bad_debt_es", "choice", "service").sort_values("low", kind="stable")
     early = table[table["service"] == "world"].set_index("choice")["premature"]
+    source = 1e4 * (wide.max() - wide.min()).max()
+    service = 1e4 * (wide["low"] - wide["world"]).abs().max()
     title = (
         f"By closes alone {percent(early['close'])} of the borrowers are closed too early, by the "
-        f"{chosen}'s lows {percent(early[chosen])};\nwhere accounts are served matters more to bad "
-        "debt than where the low came from"
-        if wide["low"].min() > wide["world"].max()
-        else f"By closes alone {percent(early['close'])} of the borrowers are closed too early, by "
-        f"the {chosen}'s lows {percent(early[chosen])}"
+        f"{chosen}'s lows {percent(early[chosen])};\nwhere the low comes from moves bad debt by up "
+        f"to {source:.0f} bp, where accounts are served by up to {service:.0f} bp"
     )
     figure, (ax,) = style.figure(height=1.5 + 0.4 * len(wide), title=title)
     ax.hlines(wide.index, 1e4 * wide["world"], 1e4 * wide["low"], color="#D9D9D9", linewidth=2)
     hues = [style.ACCENT if choice == chosen else style.CONTEXT for choice in wide.index]
-    for service, mark in (("world", "o"), ("low", "<")):
-        label = f"served {FILLS[service]}"
+    for fill, mark in (("world", "o"), ("low", "<")):
+        label = f"served {FILLS[fill]}"
         ax.scatter(
-            1e4 * wide[service], wide.index, color=hues, s=40, marker=mark, zorder=3, label=label
+            1e4 * wide[fill], wide.index, color=hues, s=40, marker=mark, zorder=3, label=label
         )
-    ax.set_xscale("symlog", linthresh=1)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.set_xlim(left=0)
-    ax.set_xlabel("bad debt of the worst cohorts, basis points of debt (symmetric log)")
+    ax.set_xlim(0, 1.06e4 * max(wide.to_numpy().max(), 1e-4))
+    ax.set_xlabel("bad debt of the worst cohorts, basis points of debt")
     ax.set_ylabel("low inside the bar")
     ax.grid(visible=False, axis="y")
     ax.set_ylim(-0.6, len(wide) - 0.4)

@@ -50,7 +50,7 @@ def trade_off(points: pd.DataFrame, debt: float) -> Figure:
         ax.set_ylim(bottom=0)
         ax.set_xlabel("average threshold of the book, percent")
         style.percent(ax.xaxis)
-        ax.legend(loc="center left")
+        ax.legend(loc="best")
     left.set_ylabel("borrowers, percent")
     style.percent(left.yaxis, 1)
     right.set_ylabel("dollars a window")
@@ -103,10 +103,11 @@ def frontier(world: pd.DataFrame, low: pd.DataFrame, budget: float) -> Figure:
         ax.annotate(
             f"{factor:g}" + (" (as in 05)" if factor == 1 else ""),
             (1e4 * row["bad_debt_es"], row["capital_efficiency"]),
-            (7, -11),
+            (-9, 4),
             textcoords="offset points",
             fontsize=7.5,
             color="#595959",
+            ha="right",
         )
     ax.scatter(
         1e4 * world.loc[chosen, "bad_debt_es"],
@@ -222,13 +223,14 @@ def gains(table: pd.DataFrame) -> Figure:
     `table` is `choice.Comparison.gains`.
     """
     both = table[table["judged_on"] == "both"]
-    sure = both.loc[both["is_gain"], "gain"]
+    last = both.loc[both["es"].idxmax()]
+    change, low, high = (round(100 * float(last[x]), 1) + 0.0 for x in ("gain", "low", "high"))
     title = (
-        f"Choosing jointly gains up to {100 * sure.max():.1f} points of power out of sample"
-        if len(sure)
-        else "No gain from choosing jointly: over both halves every interval holds zero"
+        f"At {1e4 * last['es']:g} bp of bad debt choosing jointly changes borrowing power by "
+        f"{change:+.1f} points\n({low:+.1f} to {high:+.1f}): "
+        + ("a gain" if last["is_gain"] else "no gain that can be told")
     )
-    figure, axes = style.figure(1, 3, height=3.4, share=True, title=title)
+    figure, axes = style.figure(1, 3, height=3.6, share=True, title=title)
     for ax, (name, rows) in zip(axes, table.groupby("judged_on", sort=False), strict=True):
         places = np.arange(len(rows))
         hues = np.where(rows["is_gain"], style.ACCENT, style.CONTEXT)
@@ -241,7 +243,7 @@ def gains(table: pd.DataFrame) -> Figure:
         ax.grid(visible=False, axis="x")
         ax.set_xlim(-0.6, len(rows) - 0.4)
     axes[0].set_ylabel("gain of choosing jointly,\npoints of borrowing power")
-    style.remark(figure, f"90 % intervals by block bootstrap; grey: holds zero; {SYNTHETIC}")
+    style.remark(figure, f"90 % of draws in blocks; grey: holds zero or less; {SYNTHETIC}")
     return figure
 
 
