@@ -14,6 +14,7 @@ def timings(*rows):
     missing = table["peer"].isna()
     return table.assign(
         subject="tail",
+        package=table["against"].str.split(",").str[0],
         size="10 bars",
         unit="ms",
         ours=2.0,
@@ -44,6 +45,8 @@ def test_fastest_peer_of_each_case_that_is_installed():
     assert list(plots.faster(TABLE)["against"]) == ["pandas"]
     assert plots.summary(TABLE) == "Tail: the fastest peer needs 0.50× to 42× our time"
     assert "- walk: 2.00 ms; arch, warm: 84.0 ms, 42×" in plots.sentences(TABLE)
+    own = TABLE.assign(package=TABLE["package"].replace("pandas", plots.OWN))
+    assert plots.summary(own) == "Tail: the fastest peer needs 42× our time"
     assert list(plots.named(TABLE))[-2:] == ["pandas (1.0)", "numbagg"]
 
 
