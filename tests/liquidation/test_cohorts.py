@@ -12,8 +12,8 @@ from xcoll.collateral.liquidity import SquareRoot
 from xcoll.errors import DataError, ParameterError
 from xcoll.estimators.scenarios import Paths
 from xcoll.liquidation import _kernels, cohorts, mapping
+from xcoll.liquidation.account_types import TYPES
 from xcoll.liquidation.depth import Depth
-from xcoll.liquidation.outcomes import TYPES
 from xcoll.liquidation.replay import Conduct, replay
 from xcoll.liquidation.rulebooks import RULEBOOKS, Maker
 from xcoll.liquidation.world import Borrowers, Keepers, Oracle, World

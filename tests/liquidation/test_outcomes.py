@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.liquidation.studies import parameters
 from xcoll.collateral.accounts import Book
 from xcoll.errors import EstimationError, ParameterError
-from xcoll.liquidation import outcomes
+from xcoll.liquidation import account_types, outcomes
 from xcoll.liquidation._kernels import ACCOUNT, BARS, UNITS
 from xcoll.liquidation.replay import Replay
 
@@ -103,30 +103,30 @@ def test_classes_begin_at_their_lower_bound():
     total = np.where(np.isfinite(health), 0.5 * worth / health, 0.0)
     owed[:, 0], owed[:, 5] = total * moving, total * (1 - moving)
     book = Book([*"ABCDE", "USDC"], held, owed, np.arange(5))
-    made = outcomes.types_of(book, np.full(6, 0.5))
+    made = account_types.types_of(book, np.full(6, 0.5))
     assert made["collateral, $"].tolist() == [0, 1, 2, 3, 4]
     assert made["collaterals"].tolist() == [0, 1, 2, 2, 3]
     assert made["health at the opening"].tolist() == [2, 1, 0, 4, 4]
     assert made["debt"].tolist() == [0, 0, 1, 2, 0]  # who owes nothing owes nothing that moves
-    table = outcomes.classes()
-    for name, (bounds, names) in outcomes.TYPES.items():
+    table = account_types.classes()
+    for name, (bounds, names) in account_types.TYPES.items():
         assert len(names) == len(bounds) + 1
         assert table.loc[table["type"] == name, "class"].tolist() == list(names)
 
 
 def test_types_bear_what_all_bear():
-    types = outcomes.types_of(BOOK, np.array([0.8, 0.0]))
-    made = pd.DataFrame(outcomes.by_type(replayed(), types, np.arange(4)))
-    sums = made.groupby(outcomes.classes()["type"], sort=False).sum()
+    types = account_types.types_of(BOOK, np.array([0.8, 0.0]))
+    made = pd.DataFrame(account_types.by_type(replayed(), types, np.arange(4)))
+    sums = made.groupby(account_types.classes()["type"], sort=False).sum()
     assert len(sums) == 4
     for _, row in sums.iterrows():
         assert row.tolist() == pytest.approx([1_300, 5_070, 70, 6_000])
-    stable, partly, mostly = made[outcomes.classes()["type"] == "debt"].to_numpy()
+    stable, partly, mostly = made[account_types.classes()["type"] == "debt"].to_numpy()
     assert stable.tolist() == pytest.approx([1_000, 5_070, 70, 6_000])
     assert mostly.tolist() == [300, 0, 0, 0]  # half of it moves
     assert not partly.any()
-    swapped = outcomes.by_type(replayed(), types, np.array([0, 0, 0, 3]))
-    single = swapped[(outcomes.classes()["type"] == "collateral, $").to_numpy()]
+    swapped = account_types.by_type(replayed(), types, np.array([0, 0, 0, 3]))
+    single = swapped[(account_types.classes()["type"] == "collateral, $").to_numpy()]
     assert single[1].tolist() == pytest.approx([1_300, 5_070, 70, 6_000])
 
 
@@ -167,9 +167,11 @@ def test_tail_of_equal_cohorts_is_known_exactly():
     assert list(made.values()) == pytest.approx([0.04] * 6)
 
 
-@pytest.mark.parametrize(("bars", "block"), [(10, 2), (3, 6)])
-def test_tail_needs_a_window_and_two_blocks(bars, block):
-    with pytest.raises(EstimationError, match="hold no"):
+@pytest.mark.parametrize(
+    ("bars", "block", "word"), [(10, 2, "hold no window"), (3, 6, "fewer than two blocks")]
+)
+def test_tail_needs_a_window_and_two_blocks(bars, block, word):
+    with pytest.raises(EstimationError, match=word):
         outcomes.loss_tail(np.zeros((11, 9)), bars, 0.9, np.random.default_rng(1), block)
 
 

@@ -17,7 +17,16 @@ from xcoll.collateral.thresholds import RiskParameters
 from xcoll.collateral.universe import Universe
 from xcoll.errors import ParameterError
 from xcoll.estimators.tail import excursion
-from xcoll.liquidation.cohorts import Cohorts, Study, calendar, compare, listed, mapped, run
+from xcoll.liquidation.cohorts import (
+    Cohorts,
+    Study,
+    calendar,
+    compare,
+    fresh,
+    listed,
+    mapped,
+    run,
+)
 from xcoll.liquidation.depth import Depth
 from xcoll.liquidation.frontier import points
 from xcoll.liquidation.replay import Conduct, low_prices
@@ -336,10 +345,8 @@ def portrait(study: Study) -> tuple[pd.DataFrame, pd.Series]:
         share ``near`` that opens with a health factor under 1.1.
     """
     shape, frame = study.shape, study.parameters.frame
-    collateral, debt = accounts.dollars(study.draws, shape, frame["threshold"], shape.assets)
-    if study.venue_usd is not None:
-        factor = study.venue_usd / collateral.sum()
-        collateral, debt = collateral * factor, debt * factor
+    book = fresh(study, shape.assets, frame["threshold"])
+    collateral, debt = book.collateral, book.debt
     lt = frame["threshold"].reindex(shape.assets).fillna(0.0).to_numpy(dtype=float)
     size, held = collateral.sum(axis=1), collateral > 0
     table = pd.DataFrame(

@@ -28,10 +28,11 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.errors import EstimationError, ParameterError
-from xcoll.estimators.resampling import circular_blocks, interval
+from xcoll.estimators.resampling import interval
 from xcoll.estimators.tail.shortfall import drawn, historical
 from xcoll.liquidation.cohorts import Study, bad_debt, efficiency, windows
 from xcoll.liquidation.frontier import halves, pareto, scaled
+from xcoll.liquidation.outcomes import resampled
 
 __all__ = ["Comparison", "Ladder", "Trial", "compare", "greedy", "jointly", "one_at_a_time"]
 
@@ -320,18 +321,14 @@ def compare(
             named = ladder.factors.iloc[place].rename_axis("asset").rename("factor")
             picked.append(named.reset_index().assign(chosen_on=chosen_on, way=way))
         count = len(there.most)
-        if count < 2 * block:
-            raise EstimationError(
-                f"the {judged_on} has {count} cohorts, fewer than two blocks of {block}; give a "
-                "longer history"
-            )
+        picks = resampled(count, rng, replications, block, f"cohorts of the {judged_on}")
         everyone = np.arange(count)
         powers = {way: ladder.read(levels, everyone, confidence) for way, ladder in ladders.items()}
         draws = np.array(
             [
                 ladders["jointly"].read(levels, pick, confidence)
                 - ladders["one at a time"].read(levels, pick, confidence)
-                for pick in circular_blocks(count, rng, replications, block)
+                for pick in picks
             ]
         )
         differences.append(draws)

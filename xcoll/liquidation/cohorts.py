@@ -21,16 +21,8 @@ from xcoll.errors import DataError, ParameterError
 from xcoll.estimators.scenarios import Paths
 from xcoll.liquidation import mapping
 from xcoll.liquidation._kernels import BARS, UNITS
-from xcoll.liquidation.outcomes import (
-    BORNE,
-    Opening,
-    by_class,
-    by_type,
-    classes,
-    measure,
-    opening,
-    types_of,
-)
+from xcoll.liquidation.account_types import BORNE, by_class, by_type, classes, types_of
+from xcoll.liquidation.outcomes import Opening, measure, opening
 from xcoll.liquidation.replay import Conduct, Rates, Replay, rates
 from xcoll.liquidation.replay import run as run_book
 from xcoll.liquidation.timeline import Timeline, timeline
@@ -45,6 +37,7 @@ __all__ = [
     "calendar",
     "compare",
     "efficiency",
+    "fresh",
     "listed",
     "mapped",
     "run",
@@ -147,7 +140,7 @@ class Cohorts:
     losses : cohorts × bars, bad debt of each bar as a share of the debt at the opening; what is
         still missing at the end counts in the last bar.
     types : means over weekly cohorts or paths by type of account: ``type``, ``class`` and
-        `outcomes.BORNE` as shares of the debt at the opening.
+        `account_types.BORNE` as shares of the debt at the opening.
     assets : by asset, means over the same of dollars ``seized`` and ``deficit`` over the debt at
         the opening, at the prices of the opening.
     """
@@ -234,7 +227,7 @@ def mapped(study: Study, known: np.ndarray | None = None) -> mapping.Mapped:
     drawn = study.parameters.frame["threshold"] if study.drawn is None else study.drawn
     owable = [asset for asset in shape.stable if asset in names] if form.named else None
     return mapping.split(
-        _drawn(study, names, drawn), study.conduct.engine.form, _ones(shape), drawn, owable
+        fresh(study, names, drawn), study.conduct.engine.form, _ones(shape), drawn, owable
     )
 
 
@@ -242,8 +235,11 @@ def _ones(shape: Shape) -> pd.Series:
     return pd.Series(1.0, shape.assets)
 
 
-def _drawn(study: Study, names: list[str], thresholds: pd.Series) -> Book:
-    """The accounts of `study` when the assets `names` are listed, drawn against `thresholds`."""
+def fresh(study: Study, names: list[str], thresholds: pd.Series) -> Book:
+    """The accounts of `study` when the assets `names` are listed, drawn against `thresholds`.
+
+    In units of one dollar's worth, before any engine's mapping.
+    """
     sides = dollars(study.draws, study.shape, thresholds, names)
     if study.venue_usd is not None:
         factor = checks.positive("venue_usd", study.venue_usd) / sides[0].sum()
@@ -277,14 +273,14 @@ def _books(study: Study, known: np.ndarray, thresholds: pd.Series) -> _Ready:
     shape, engine = study.shape, study.conduct.engine
     names = [asset for asset, there in zip(shape.assets, known, strict=True) if there]
     drawn = thresholds if study.drawn is None else study.drawn
-    book = fresh = _drawn(study, names, drawn)
-    parent = fresh.ids
+    book = whole = fresh(study, names, drawn)
+    parent = whole.ids
     form = mapping.VENUES[engine.form]
     if form.one_collateral or form.one_debt:
         held = mapped(replace(study, drawn=drawn), known)
         book, parent = held.book, held.parent
     lt = drawn.reindex(shape.assets).fillna(0.0).to_numpy(dtype=float)
-    return _Ready(book, opening(book, study.parameters, thresholds), fresh, parent, lt)
+    return _Ready(book, opening(book, study.parameters, thresholds), whole, parent, lt)
 
 
 def _judged(

@@ -14,9 +14,10 @@ import pandas as pd
 from xcoll import checks
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.errors import EstimationError, ParameterError
-from xcoll.estimators.resampling import circular_blocks, interval
-from xcoll.estimators.tail.shortfall import historical
+from xcoll.estimators.resampling import interval
+from xcoll.estimators.tail.shortfall import drawn, historical
 from xcoll.liquidation.cohorts import Study, compare
+from xcoll.liquidation.outcomes import resampled
 
 __all__ = [
     "Choice",
@@ -173,15 +174,10 @@ def sure(
     losses = swept.pivot_table("bad_debt", "factor", "start")
     power = swept.groupby("factor")["capital_efficiency"].mean()
     sound = swept.groupby("factor")["consistent"].all().to_numpy()
-    count = losses.shape[1]
-    if count < 2 * checks.whole("block", block):
-        raise EstimationError(
-            f"{count} cohorts are fewer than two blocks of {block}; give a longer history"
-        )
     table, factors = losses.to_numpy(), losses.index.to_numpy(dtype=float)
     found = []
-    for pick in circular_blocks(count, rng, replications, block):
-        es = np.array([historical(row[pick], confidence).es for row in table])
+    for pick in resampled(losses.shape[1], rng, replications, block):
+        _, es, _ = drawn(table[:, pick], [confidence])[0]
         kept = sound & (es <= budget)
         best = power.where(kept, -1.0).to_numpy().argmax() if kept.any() else len(factors) - 1
         found.append(factors[best])

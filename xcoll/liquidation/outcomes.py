@@ -9,7 +9,7 @@ health of 1 within W.  *Insufficient*: closed too late to cover debt and bonus, 
 under water at the end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,22 +25,17 @@ from xcoll.liquidation._kernels import ACCOUNT, BARS
 from xcoll.liquidation.replay import Replay
 
 __all__ = [
-    "BORNE",
-    "TYPES",
     "Opening",
     "average",
-    "by_class",
     "by_crisis",
-    "by_type",
-    "classes",
     "loss_tail",
     "measure",
     "opening",
     "paired",
     "readings",
+    "resampled",
     "tails",
     "time_to_liquidate",
-    "types_of",
     "wait_quantile",
 ]
 
@@ -127,80 +122,24 @@ def measure(start: Opening, replay: Replay) -> dict[str, float]:
     }
 
 
-# Type of account → upper bounds of its classes, and their names.
-TYPES: dict[str, tuple[tuple[float, ...], tuple[str, ...]]] = {
-    "collateral, $": (
-        (2e3, 2e4, 2e5, 2e6),
-        ("under 2k", "2k to 20k", "20k to 200k", "200k to 2M", "over 2M"),
-    ),
-    "collaterals": ((1.5, 2.5, 4.5), ("one", "two", "three or four", "five or more")),
-    "health at the opening": (
-        (1.1, 1.25, 1.5, 2.0),
-        ("under 1.10", "1.10 to 1.25", "1.25 to 1.50", "1.50 to 2.00", "over 2.00"),
-    ),
-    "debt": ((0.005, 0.5), ("stable", "partly volatile", "mostly volatile")),
-}
-STABLE = ("USDC", "USDT")
 HOUR = pd.Timedelta("1h")
 
 
-def types_of(book: Book, thresholds: np.ndarray, stable: tuple[str, ...] = STABLE) -> pd.DataFrame:
-    """Class of every account by each of `TYPES`, of a book in units of one dollar's worth.
+def resampled(
+    count: int, rng: np.random.Generator, replications: int, block: int, what: str = "cohorts"
+) -> np.ndarray:
+    """Cohorts of each draw in blocks, replications × `count`, for overlapping cohorts share days.
 
-    Returns
-    -------
-    DataFrame
-        account × type of whole numbers, places in the names of `TYPES`.
+    Raises
+    ------
+    EstimationError
+        Fewer cohorts than two blocks; `what` says which cohorts.
     """
-    worth, owed = book.collateral.sum(axis=1), book.debt.sum(axis=1)
-    moving = book.debt[:, ~np.isin(book.assets, stable)].sum(axis=1)
-    nothing = np.full(len(book), np.inf)
-    health = np.divide(book.collateral @ thresholds, owed, out=nothing, where=owed > 0)
-    values = {
-        "collateral, $": worth,
-        "collaterals": np.count_nonzero(book.collateral, axis=1).astype(float),
-        "health at the opening": health,
-        "debt": np.divide(moving, owed, out=np.zeros(len(book)), where=owed > 0),
-    }
-    return pd.DataFrame(
-        {name: np.digitize(values[name], bounds) for name, (bounds, _) in TYPES.items()}
-    )
-
-
-def classes() -> pd.DataFrame:
-    """All classes of `TYPES` under each other, columns ``type`` and ``class``."""
-    rows = [(name, one) for name, (_, names) in TYPES.items() for one in names]
-    return pd.DataFrame(rows, columns=["type", "class"])
-
-
-BORNE = ("debt", "bad_debt", "penalty", "premature_penalty", "repaid")
-
-
-def by_type(replay: Replay, types: pd.DataFrame, parent: np.ndarray) -> np.ndarray:
-    """Who bears what, by type of account: `classes` × `BORNE` but for the debt, in dollars.
-
-    Parameters
-    ----------
-    types : classes of the original accounts, from `types_of`.
-    parent : original account of each account of the replayed book.
-    """
-    touched = np.flatnonzero((replay.column("calls") > 0) | (replay.column("under") > 0))
-    columns = ("seized", "repaid", "credit", "deficit", "under", "premature")
-    seized, repaid, credit, deficit, under, early = (
-        replay.column(name)[touched] for name in columns
-    )
-    lost = seized - repaid - credit
-    values = (deficit + under, lost, np.where(early > 0, lost, 0.0), repaid)
-    return by_class(types.iloc[parent[touched]], values)
-
-
-def by_class(types: pd.DataFrame, values: Sequence[np.ndarray]) -> np.ndarray:
-    """Sums of `values`, each by account, over the rows of `classes`: classes × values."""
-    parts = []
-    for name, (_, names) in TYPES.items():
-        code = types[name].to_numpy()
-        parts.append([np.bincount(code, value, len(names)) for value in values])
-    return np.concatenate(parts, axis=1).T
+    if count < 2 * checks.whole("block", block):
+        raise EstimationError(
+            f"{count} {what} are fewer than two blocks of {block}; give a longer history"
+        )
+    return circular_blocks(count, rng, replications, block)
 
 
 def loss_tail(
@@ -232,14 +171,13 @@ def loss_tail(
     """
     count, life = losses.shape
     whole = life // checks.whole("bars", bars)
-    if not whole or count < 2 * block:
+    if not whole:
         raise EstimationError(
-            f"{count} cohorts of {life} bars hold no {bars}-bar windows or fewer than two blocks "
-            f"of {block}; give longer cohorts or more of them"
+            f"cohorts of {life} bars hold no window of {bars}; give longer cohorts"
         )
+    rows = resampled(count, rng, replications, block)
     sums = losses[:, : whole * bars].reshape(count, whole, bars).sum(axis=2)
     found = historical(sums.ravel(), confidence)
-    rows = circular_blocks(count, rng, replications, block)
     drawn = [historical(sums[row].ravel(), confidence) for row in rows]
     low, high = interval(np.array([(one.var, one.es) for one in drawn]), level)
     return {
@@ -309,11 +247,7 @@ def paired(
         Fewer cohorts than two blocks.
     """
     count = len(cases[base])
-    if count < 2 * checks.whole("block", block):
-        raise EstimationError(
-            f"{count} cohorts are fewer than two blocks of {block}; give a longer history"
-        )
-    picks = circular_blocks(count, rng, replications, block)
+    picks = resampled(count, rng, replications, block)
     rows = []
     for name, table in cases.items():
         if name == base:
@@ -394,11 +328,7 @@ def average(
     """
     values = outcomes[columns].to_numpy(dtype=float)
     count = len(values)
-    if count < 2 * checks.whole("block", block):
-        raise EstimationError(
-            f"{count} cohorts are fewer than two blocks of {block}; give a longer history"
-        )
-    means = values[circular_blocks(count, rng, replications, block)].mean(axis=1)
+    means = values[resampled(count, rng, replications, block)].mean(axis=1)
     low, high = interval(means, level)
     return pd.DataFrame(
         {
