@@ -53,9 +53,15 @@ def assert_same(mine, theirs, names=("account", "collateral", "debt", "units")):
         assert np.array_equal(getattr(mine, name), getattr(theirs, name)), name
 
 
-def assert_alike(mine, theirs):
-    """Bit for bit but for sums over accounts by bar, which may be taken in another order."""
-    assert_same(mine, theirs)
+def assert_alike(mine, theirs, by_asset=True):
+    """Bit for bit but for sums over accounts by bar, which may be taken in another order.
+
+    Where not `by_asset`, this goes for the sums by asset too.
+    """
+    assert_same(mine, theirs, ("account", "collateral", "debt"))
+    if by_asset:
+        assert_same(mine, theirs, ("units",))
+    near("units", mine.units, theirs.units, 1e-12 * theirs.units.max())
     assert mine.fund == theirs.fund
     size = 1e-12 * theirs.by_bar.max(axis=0, initial=0.0)
     near("by_bar", mine.by_bar, theirs.by_bar, size)

@@ -9,6 +9,15 @@ VALUES = {
     "06_liquidation_backtest": {"cohort_size": 800, "side_size": 200},
     "06b_thresholds": {"size": 300, "factors": "[0.6, 1.0, 1.7]"},
     "06c_surroundings": {"size": 200, "paths": 40},
+    "07_stress_and_contagion": {"size": 200},
+    "07b_scenarios": {
+        "size": 60,
+        "cell": 8,
+        "draws": 3_000,
+        "pushed": 800,
+        "confidences": "[0.98, 0.99]",
+    },
+    "07c_breakers": {"size": 100, "draws": 120, "severities": '["severe"]', "largest": 2},
 }
 
 

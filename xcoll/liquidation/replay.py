@@ -23,7 +23,19 @@ from xcoll.liquidation.rulebooks import Aave, Euler, Rulebook
 from xcoll.liquidation.timeline import Timeline, timeline
 from xcoll.liquidation.world import World, steps_of
 
-__all__ = ["FILLS", "Conduct", "Rates", "Replay", "low_prices", "rates", "replay", "run"]
+__all__ = [
+    "DAY",
+    "FILLS",
+    "Conduct",
+    "Rates",
+    "Replay",
+    "fits",
+    "low_prices",
+    "rates",
+    "replay",
+    "run",
+    "trade",
+]
 
 FILLS = {"path": _kernels.PATH, "breach": _kernels.BREACH, "low": _kernels.LOW}
 DAY = pd.Timedelta("1D")
@@ -303,7 +315,7 @@ def run(
     `times` are the opening and the bars replayed; the timeline may go on.  An asset that the book
     does not use may have any finite price.
     """
-    _fits(book, conduct.engine)
+    fits(book, conduct.engine)
     world, bars = conduct.world, len(times) - 1
     if bars * line.steps >= len(line.market):
         raise ParameterError(f"{bars} bars are more than the timeline has; give its own times")
@@ -346,7 +358,7 @@ def run(
         own(means[order]),
         prices,
         rules,
-        _market(world, book.assets, times, line, conduct),
+        _around(world, book.assets, times, line.step),
         pool,
         line.steps,
         bars,
@@ -365,33 +377,36 @@ def run(
     return Replay(book, times[1:], line.step, account, units, by_bar, collateral, debt, left)
 
 
-def _market(
-    world: World, assets: list[str], times: pd.DatetimeIndex, line: Timeline, conduct: Conduct
-) -> _kernels.World:
-    """The kernel's view of keepers, borrowers and depth."""
+def trade(world: World, step: pd.Timedelta) -> np.ndarray:
+    """Keepers, borrowers and the refill of the depth as a kernel reads them, by step."""
     keepers, borrowers, depth = world.keepers, world.borrowers, world.depth
-    delay = 0 if borrowers is None else steps_of(borrowers.delay, line.step)
-    trade = np.array(
+    return np.array(
         [
             keepers.margin,
             keepers.gas,
-            steps_of(keepers.response, line.step),
-            0.0 if depth is None else depth.absorbed(line.step),
+            steps_of(keepers.response, step),
+            0.0 if depth is None else depth.absorbed(step),
             keepers.order == "first come",
             1.0 if borrowers is None else borrowers.target,
-            delay,
+            0 if borrowers is None else steps_of(borrowers.delay, step),
             False if borrowers is None else borrowers.top_up,
-            line.step / pd.Timedelta("1s"),
+            step / pd.Timedelta("1s"),
             not world.oracle.instant,
         ],
         dtype=float,
     )
+
+
+def _around(
+    world: World, assets: list[str], times: pd.DatetimeIndex, step: pd.Timedelta
+) -> _kernels.World:
+    """The kernel's view of what surrounds an engine."""
+    depth, terms, nothing = world.depth, trade(world, step), np.zeros(len(assets), dtype=bool)
     if depth is None:
-        none = np.ones((len(assets), 0))
-        return _kernels.World(np.zeros(0), none, np.ones((len(times), len(assets))), trade)
-    return _kernels.World(
-        own(depth.size), depth.levels(assets), own(depth.by_bar(times, assets)), trade
-    )
+        none, all_ = np.ones((len(assets), 0)), np.ones((len(times), len(assets)))
+        return _kernels.World(np.zeros(0), none, all_, terms, nothing)
+    by_bar = own(depth.by_bar(times, assets))
+    return _kernels.World(own(depth.size), depth.levels(assets), by_bar, terms, nothing)
 
 
 def _scale(scale: np.ndarray, accounts: int) -> np.ndarray:
@@ -401,8 +416,8 @@ def _scale(scale: np.ndarray, accounts: int) -> np.ndarray:
     return given
 
 
-def _fits(book: Book, engine: Rulebook) -> None:
-    """Refuse accounts that the engine cannot hold."""
+def fits(book: Book, engine: Rulebook) -> None:
+    """Refuse accounts that the engine cannot hold, with `DataError`."""
     form = VENUES[engine.form]
     for one, side, units in (
         (form.one_collateral, "collaterals", book.collateral),

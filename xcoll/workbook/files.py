@@ -1,4 +1,6 @@
-"""Files that a user brings: prices as csv or parquet; universe, venues and add-ons as YAML."""
+"""Files that a user brings: prices as csv or parquet; universe, venues, add-ons and scenarios as
+YAML.
+"""
 
 import csv
 import hashlib
@@ -20,12 +22,15 @@ from xcoll.collateral.venues import Venues
 from xcoll.errors import DataError
 from xcoll.market import quality
 from xcoll.market.prices import Prices, parse
+from xcoll.systemic.stress import library as scenarios
+from xcoll.systemic.stress.library import Library
 
 __all__ = [
     "data_card",
     "read_addons",
     "read_bars",
     "read_prices",
+    "read_scenarios",
     "read_table",
     "read_universe",
     "read_venues",
@@ -79,6 +84,14 @@ def read_venues(path: Path | str) -> Venues:
 def read_addons(path: Path | str) -> Addons:
     """Points, hazards and budgets; `DataError` names the file, the block, the field and the fix."""
     return tables.parse(read_yaml(path), Path(path).name)
+
+
+def read_scenarios(path: Path | str, *, sourced: bool = False) -> Library:
+    """Stress scenarios; `DataError` names the file, the scenario, the field and the fix.
+
+    Where `sourced`, every number has to have its source, and every scenario its four severities.
+    """
+    return scenarios.parse(read_yaml(path), Path(path).name, sourced=sourced)
 
 
 def read_table(path: Path | str) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from xcoll.liquidation._kernels.state import (
     AAVE,
     ACCOUNT,
     BARS,
+    BLIND,
     BREACH,
     COMPOUND,
     EULER,
@@ -32,6 +33,7 @@ from xcoll.liquidation._kernels.state import (
     Pool,
     Prices,
     Rules,
+    State,
     World,
 )
 
@@ -39,6 +41,7 @@ __all__ = [
     "AAVE",
     "ACCOUNT",
     "BARS",
+    "BLIND",
     "BREACH",
     "COMPOUND",
     "EULER",
@@ -54,6 +57,7 @@ __all__ = [
     "Pool",
     "Prices",
     "Rules",
+    "State",
     "World",
     "inside",
     "layout",

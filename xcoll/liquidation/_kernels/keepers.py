@@ -79,7 +79,7 @@ def serve_by_keepers(rules, world, pool, desk, scale, bar, out):
         health = secured / total
         best, amount, paying, k, j = 0.0, 0.0, 0.0, -1, -1
         for i in range(len(desk.c)):
-            if desk.c[i] <= 0.0:
+            if desk.c[i] <= 0.0 or world.shut[i]:
                 continue
             worth = desk.c[i] * desk.oracle[i]
             threshold = scale * desk.trigger[i] / desk.oracle[i]
@@ -131,8 +131,7 @@ def serve_by_keepers(rules, world, pool, desk, scale, bar, out):
         desk.flow[GONE] += taken * desk.market[k]
         desk.flow[KEPT] += kept
         spend(pool, cash)
-        if len(world.size):
-            pool.sold[k] += taken * desk.market[k] - kept
+        pool.sold[k] += taken * desk.market[k] - kept
         if bare(desk):
             return calls
 

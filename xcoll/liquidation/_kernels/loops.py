@@ -42,7 +42,12 @@ from xcoll.liquidation._kernels.state import (
     State,
     World,
 )
-from xcoll.liquidation._kernels.visit import is_premature, open_storefront, visit
+from xcoll.liquidation._kernels.visit import (
+    is_premature,
+    read_absorbed,
+    sell_absorbed,
+    visit,
+)
 
 __all__ = ["replay", "warm_up"]
 
@@ -90,9 +95,10 @@ def alone(rules, world, pool, state, prices, desk, steps, last, fill, prune, out
                     s = visit(rules, world, pool, state, prices, desk, i, t, steps, last, fill, out)
                     if sells and top[i] > 0.0:
                         desk.fresh[0] = i
-                        open_storefront(
-                            rules, world, pool, state, prices, desk.fresh, 1, t, steps, last, out
+                        sell_absorbed(
+                            rules, world, pool, state, prices, desk.fresh, 1, t, steps, out
                         )
+                        read_absorbed(state, prices, desk.fresh, 1, t, steps, last, out)
                 scale = (min(scales[i], 1.0) if blind else scales[i]) * state.least[i]
                 level = levels[i]
                 rows = weigh(c, d, scale, level, row, weight)
@@ -226,9 +232,8 @@ def together(rules, world, pool, state, prices, desk, steps, last, fill, prune, 
                         if state.top[queue[x]] > 0.0:
                             fresh[holding] = queue[x]
                             holding += 1
-                    open_storefront(
-                        rules, world, pool, state, prices, fresh, holding, s, steps, last, out
-                    )
+                    sell_absorbed(rules, world, pool, state, prices, fresh, holding, s, steps, out)
+                    read_absorbed(state, prices, fresh, holding, s, steps, last, out)
                     for x in range(length):
                         if state.due[queue[x]] >= 0 or state.top[queue[x]] > 0.0:
                             queue[kept] = queue[x]
@@ -317,7 +322,8 @@ def warm_up() -> None:
     layout(table, table, table, table, lines, floors, wide, wide.copy())
     prices = Prices(table, table, table, table, table, row, lines, floors, wide, wide)
     rules = Rules(AAVE, row, row, row, np.ones(8), np.ones((1, 1)), np.ones((1, 1)))
-    world = World(np.zeros(0), np.ones((1, 0)), np.ones((3, 1)), np.zeros(TRADE))
+    shut = np.zeros(1, dtype=np.bool_)
+    world = World(np.zeros(0), np.ones((1, 0)), np.ones((3, 1)), np.zeros(TRADE), shut)
     pool = Pool(row, np.zeros(0), np.zeros(4))
     replay(
         flags[:, None], row[:, None], row[:, None].copy(), row[:, None].copy(), flags, flags.copy(),

@@ -45,7 +45,7 @@ def sell_a_step(rules, world, pool, desk, scale, secured, total, large, bar, out
     share = sale_share(rules, desk, scale, secured, total, worth * (1.0 - fee), large)
     proceeds = 0.0
     for a in range(len(desk.c)):
-        if desk.c[a] <= 0.0:
+        if desk.c[a] <= 0.0 or world.shut[a]:
             continue
         units = desk.c[a] * share if share < 1.0 else desk.c[a]
         value = units * desk.market[a]
@@ -54,7 +54,7 @@ def sell_a_step(rules, world, pool, desk, scale, secured, total, large, bar, out
             proceeds -= sale_cost(
                 world.size, world.loss, a, world.depth[bar, a], pool.sold[a], value
             )
-            pool.sold[a] += value
+        pool.sold[a] += value
         desk.flow[GONE] += value
         out.units[TAKEN, a] += units
         desk.c[a] -= units

@@ -135,12 +135,16 @@ class Rules(NamedTuple):
 
 
 class World(NamedTuple):
-    """Levels of each asset's order book, depth by bar, and `trade`: see `replay.py`."""
+    """Levels of each asset's order book, depth by bar, and `trade`: see `replay.py`.
+
+    `shut`: by asset, whether it can be neither seized nor sold for now.
+    """
 
     size: np.ndarray
     loss: np.ndarray
     depth: np.ndarray
     trade: np.ndarray
+    shut: np.ndarray
 
 
 class State(NamedTuple):

@@ -22,9 +22,15 @@ __all__ = ["absorb", "auction", "bark", "storefront"]
 
 
 @bare_kernel
-def absorb(rules, state, desk, n, out):
-    """Compound v3: the venue takes the account, and owes it what its collateral is credited for."""
+def absorb(rules, world, state, desk, n, out):
+    """Compound v3: the venue takes the account, and owes it what its collateral is credited for.
+
+    Returns whether it could.
+    """
     credited, total = 0.0, 0.0
+    for a in range(len(desk.c)):
+        if desk.c[a] > 0.0 and world.shut[a]:
+            return False
     for a in range(len(desk.c)):
         credited += desk.c[a] * desk.oracle[a] * rules.extra[a]
         total += desk.d[a] * desk.owed[a]
@@ -38,6 +44,7 @@ def absorb(rules, state, desk, n, out):
     out.account[n, CREDIT] += credit
     state.claim[n] += total + credit
     state.top[n] = 1.0
+    return True
 
 
 @bare_kernel
@@ -49,7 +56,7 @@ def storefront(rules, world, pool, state, prices, holders, count, s, bar) -> Non
     for a in range(len(state.lot)):
         ask = prices.oracle[s, a] * (1.0 - rules.law[0] * (1.0 - rules.extra[a]))
         cost = ask * (1.0 + world.trade[MARGIN]) / prices.market[s, a]  # for a dollar's worth
-        if cost >= 1.0:
+        if cost >= 1.0 or world.shut[a]:
             continue
         lot = 0.0
         for x in range(count):
@@ -71,12 +78,11 @@ def storefront(rules, world, pool, state, prices, holders, count, s, bar) -> Non
             state.lot[a, n] -= sold
             state.claim[n] -= sold * ask
         spend(pool, units * ask)
-        if len(world.size):
-            pool.sold[a] += value
+        pool.sold[a] += value
 
 
 @bare_kernel
-def bark(rules, pool, state, desk, n, seconds, out):
+def bark(rules, world, pool, state, desk, n, seconds, out):
     """Maker: start the auction of a vault, of a part where the room at auction is smaller.
 
     Returns whether one was started.
@@ -88,7 +94,7 @@ def bark(rules, pool, state, desk, n, seconds, out):
             k = a
         debt += desk.d[a] * desk.owed[a]
     part = min(debt, pool.purse[ROOM] / chop)
-    if part <= 0.0 or desk.c[k] <= 0.0:
+    if part <= 0.0 or desk.c[k] <= 0.0 or world.shut[k]:
         return False
     if part < debt:
         if debt - part < dust:
@@ -129,6 +135,8 @@ def auction(rules, world, pool, state, prices, n, s, bar, out):
     for a in range(len(state.lot)):
         if state.lot[a, n] > 0.0:
             k = a
+    if world.shut[k]:
+        return True
     begin, end, started = (s - 1.0) * seconds, s * seconds, state.kick[n]
     stair = max(0, int((begin - started) / law[2]) - 1)
     while started < begin and started + stair * law[2] <= begin:
@@ -178,8 +186,7 @@ def auction(rules, world, pool, state, prices, n, s, bar, out):
         state.claim[n] -= paid
         spend(pool, paid)
         pool.purse[ROOM] += paid
-        if len(world.size):
-            pool.sold[k] += value
+        pool.sold[k] += value
         if state.tab[n] <= 0.0 or state.lot[k, n] <= 0.0:
             back = state.lot[k, n]
             out.units[RETURNED, k] += back

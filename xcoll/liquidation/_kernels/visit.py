@@ -50,7 +50,7 @@ from xcoll.liquidation._kernels.state import (
 )
 from xcoll.liquidation._kernels.takeover import absorb, auction, bark, storefront
 
-__all__ = ["is_premature", "open_storefront", "visit"]
+__all__ = ["act", "is_premature", "read", "read_absorbed", "sell_absorbed", "visit"]
 
 
 @inlined
@@ -99,11 +99,30 @@ def settle(state, i, bar, out) -> None:
 
 
 @inlined
-def visit(rules, world, pool, state, prices, desk, i, s, steps, last, fill, out):
-    """What account i and those who deal with it do at step s; returns the next step to come."""
-    bar = (s - 1) // steps + 1
+def earlier(rules, prices, desk, scale, large, s):
+    """``Σ C_i·LT_i`` and ``D`` a step ago, and the former now under the opening's thresholds."""
+    backed, owed, opened = 0.0, 0.0, 0.0
+    for a in range(len(desk.c)):
+        was, now = desk.c[a], desk.c[a]
+        if large:
+            price = prices.oracle[s - 1, a]
+            was = counted(rules.bounds, rules.ratios, a, was * price) / price
+            price = prices.oracle[s, a]
+            now = counted(rules.bounds, rules.ratios, a, now * price) / price
+        backed += was * prices.trigger[s - 1, a]
+        owed += desk.d[a] * prices.owed[s - 1, a]
+        opened += now * (prices.oracle[s, a] * prices.first[a])
+    return scale * backed, owed, scale * opened
+
+
+@inlined
+def act(rules, world, pool, state, prices, desk, i, s, steps, last, fill, out):
+    """What account i, which is on the desk, and those who deal with it do at step s.
+
+    Returns whether it waits, whether the venue holds some of it, and its debt in dollars.
+    """
+    bar, now = (s - 1) // steps + 1, s * world.trade[SECONDS]
     scale, large = state.scale[i], state.large[i]
-    blind, now = world.trade[BLIND] > 0.0, s * world.trade[SECONDS]
     gather(prices, desk, s)
     secured, total = standing(rules, desk, scale, large)
 
@@ -128,28 +147,23 @@ def visit(rules, world, pool, state, prices, desk, i, s, steps, last, fill, out)
                 end = min(bar * steps, last)
                 state.due[i] = lowest(rules, prices, desk, scale, large, s, end + 1)
             if out.account[i, CALLS] == 0.0:
-                gather(prices, desk, s - 1)
-                backed, owed = standing(rules, desk, scale, large)
+                backed, owed, opened = earlier(rules, prices, desk, scale, large, s)
                 before, after = max(0.0, backed - owed), secured - total
                 share = before / (before - after) if before > after else 1.0
                 out.account[i, SINCE] = s - 1 + share
-                gather(prices, desk, s)
-                for a in range(len(desk.c)):
-                    desk.trigger[a] = desk.oracle[a] * prices.first[a]
-                backed, owed = standing(rules, desk, scale, large)
-                out.account[i, LOWERED] = 0.0 if is_breached(rules, backed, owed) else 1.0
-                gather(prices, desk, s)
+                out.account[i, LOWERED] = 0.0 if is_breached(rules, opened, total) else 1.0
         waits = True
         if s >= state.due[i]:
             desk.flow[:] = 0.0
             calls = 1
             if rules.code == COMPOUND:
-                absorb(rules, state, desk, i, out)
+                calls = 1 if absorb(rules, world, state, desk, i, out) else 0
             elif rules.code == MAKER:
-                calls = 1 if bark(rules, pool, state, desk, i, now, out) else 0
+                calls = 1 if bark(rules, world, pool, state, desk, i, now, out) else 0
             elif rules.code == EXCHANGE:
                 over = sell_a_step(rules, world, pool, desk, scale, secured, total, large, bar, out)
                 out.account[i, CREDIT] += max(0.0, over)
+                calls = 1 if desk.flow[GONE] > 0.0 else 0
             elif fill == BREACH:
                 calls = serve_at_breach(rules, world, pool, prices, desk, scale, bar, s, out)
                 gather(prices, desk, s)
@@ -193,11 +207,16 @@ def visit(rules, world, pool, state, prices, desk, i, s, steps, last, fill, out)
             settle(state, i, bar, out)
     if rules.code == MAKER and not held and is_breached(rules, secured, total):
         waits = True  # the rest of a vault that was too large for one auction
+    return waits, held, total
 
+
+@inlined
+def read(world, state, prices, desk, i, s, steps, last, waits, held, total, out) -> None:
+    """Readings of an account that is on the desk, at the half and at the end of a bar."""
+    bar, lowest_of_bar = (s - 1) // steps + 1, s % steps == steps // 2
     if waits and s % steps == 0:
         out.by_bar[bar - 1, WAITING] += total
-    lowest_of_bar = s % steps == steps // 2
-    if (waits or held or blind) and (lowest_of_bar or s == last):
+    if (waits or held or world.trade[BLIND] > 0.0) and (lowest_of_bar or s == last):
         short = missing(desk)
         if held:
             claim = state.claim[i]
@@ -208,25 +227,43 @@ def visit(rules, world, pool, state, prices, desk, i, s, steps, last, fill, out)
             out.by_bar[bar - 1, PAPER] += short
         if s == last:
             out.account[i, UNDER] = short
+
+
+@inlined
+def visit(rules, world, pool, state, prices, desk, i, s, steps, last, fill, out):
+    """`act` and `read` at step s; returns the next step at which there is something to do."""
+    waits, held, total = act(rules, world, pool, state, prices, desk, i, s, steps, last, fill, out)
+    read(world, state, prices, desk, i, s, steps, last, waits, held, total, out)
     return ahead(rules, world, state, prices, desk, i, s + 1, last)
 
 
 @bare_kernel
-def open_storefront(rules, world, pool, state, prices, holders, count, s, steps, last, out) -> None:
+def sell_absorbed(rules, world, pool, state, prices, holders, count, s, steps, out) -> None:
     """A step of the storefront, after all who are absorbed in it."""
     bar = (s - 1) // steps + 1
     storefront(rules, world, pool, state, prices, holders, count, s, bar)
     for x in range(count):
-        i = holders[x]
-        left, short = 0.0, state.claim[i]
+        left = 0.0
         for a in range(len(state.lot)):
-            left += state.lot[a, i]
-            short -= state.lot[a, i] * prices.market[s, a]
+            left += state.lot[a, holders[x]]
         if left == 0.0:
-            settle(state, i, bar, out)
+            settle(state, holders[x], bar, out)
+
+
+@bare_kernel
+def read_absorbed(state, prices, holders, count, s, steps, last, out) -> None:
+    """Readings of what the venue still holds, at the half of a bar and at the end."""
+    if s % steps != steps // 2 and s != last:
+        return
+    for x in range(count):
+        i = holders[x]
+        if state.top[i] == 0.0:
             continue
+        short = state.claim[i]
+        for a in range(len(state.lot)):
+            short -= state.lot[a, i] * prices.market[s, a]
         if s % steps == steps // 2:
-            out.by_bar[bar - 1, PAPER] += max(0.0, short)
+            out.by_bar[(s - 1) // steps, PAPER] += max(0.0, short)
         if s == last:
             out.account[i, UNDER] = max(0.0, short)
 

@@ -1,0 +1,1 @@
+"""What breaks the whole system: cascades, loops, contagion, breakers, stress and reverse stress."""
