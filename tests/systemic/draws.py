@@ -18,12 +18,9 @@ from xcoll.systemic.system import Breakers, Impact, System, Venue
 
 __all__ = ["draw_episode", "draw_system"]
 
-CAPPED = ("aave", "morpho", "euler", "exchange")
-SELLING = ("compound", "maker")
 
-
-def draw_breakers(rng, form):
-    """Each with a chance of its own; the cap where repayments are what a venue does."""
+def draw_breakers(rng):
+    """Each with a chance of its own."""
     given = {}
     if rng.random() < 0.5:
         given["pause"] = float(rng.choice([0.04, 0.11, 0.23]))
@@ -31,7 +28,7 @@ def draw_breakers(rng, form):
         given["stop"] = float(rng.choice([0.013, 0.0713]))
     if rng.random() < 0.5:
         given["freeze"] = float(rng.choice([0.03, 0.17]))
-    if rng.random() < 0.5 and form not in SELLING:
+    if rng.random() < 0.5:
         given["cap"] = float(rng.choice([41.7, 907.3, 20_011.0]))
     window, last = rng.choice(["1h", "5h", "2D"]), rng.choice(["1h", "7h", "30h"])
     return Breakers(window=str(window), last=str(last), **given)
@@ -76,7 +73,7 @@ def draw_venue(rng, number, prices, accounts, users, quick):
     oracle = None if quick and rng.random() < 0.7 else draw_oracle(rng)
     return Venue(
         f"{name} {number}", book, RATES, engine, oracle,
-        draw_breakers(rng, engine.form) if rng.random() < 0.5 else Breakers(),
+        draw_breakers(rng) if rng.random() < 0.5 else Breakers(),
         rng.integers(0, 12, accounts) if users else None, borrow_to,
     )  # fmt: skip
 

@@ -9,7 +9,8 @@ Nothing is skipped, bounded or kept in blocks.  Where the texts leave something 
 - keepers come in every round; a venue that sells for itself deals with an account once a step, and
   whom it has dealt with, or leaves alone for its cap, it has not noticed yet; Compound's storefront
   opens at the end of every round;
-- the cap is dollars that keepers repay in a step; an exchange begins no sale once it is used up;
+- the cap is dollars that keepers repay in a step; a venue that sells for itself begins with no
+  account once it is used up;
 - what lasts is taken from the fundamental price as the order of the day grows, down the books of
   the step; a change of depth alone moves the traded price only;
 - a claim moves with what stands behind it by as much as sales and losses moved that;
@@ -206,7 +207,12 @@ class House(Simulation):
         for a in np.flatnonzero(self.used):
             if own.pause < 1 and now[a] < (1 - own.pause) * seen[:, a].max() and s >= self.until[a]:
                 self.until[a] = s + last + 1
-            moves = (now[a] / seen[:, a].max(), seen[:, a].min() / now[a])
+            shown_here = self.oracle[max(0, s - window) : s + 1, a]
+            moves = [
+                least
+                for x in (seen[:, a], shown_here)
+                for least in (x[-1] / x.max(), x.min() / x[-1])
+            ]
             if own.freeze < 1 and min(moves) < 1 - own.freeze:
                 self.frozen = s + last + 1
         far = np.abs(self.oracle[s] / now - 1) > own.stop
@@ -293,7 +299,7 @@ class House(Simulation):
         """Deal with an account in a round, unless it has to wait; whether it was served."""
         calls, venue = self.table["calls"][i], self.venue
         stored = isinstance(venue, CompoundVenue) and i in venue.holds
-        capped = isinstance(venue, ExchangeVenue) and self.cap <= 0
+        capped = not venue.by_round and i not in venue.holds and self.cap <= 0
         if stored or capped or (self.dealt[i] == s and not venue.by_round):
             return False
         self.dealt[i] = s

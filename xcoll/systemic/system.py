@@ -50,10 +50,12 @@ class Breakers:
     pause : fall of an asset's traded price within `window` after which it can be neither seized
         nor sold for `last`; a fraction.
     window, last : durations.
-    cap : dollars of debt that may be repaid by liquidations within an hour.
+    cap : dollars of debt that liquidations may clear within an hour.  Keepers stop at it; a venue
+        that sells for itself begins with no further account once it is used up.
     stop : distance of the oracle from the traded price, a fraction, beyond which the asset can be
         neither seized nor sold.
-    freeze : move of a price, up or down, within `window` after which nobody can borrow for `last`.
+    freeze : move of a price, up or down, traded or shown by the oracle, within `window` after
+        which nobody can borrow for `last`.
     """
 
     pause: float = 1.0

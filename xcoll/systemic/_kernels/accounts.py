@@ -21,6 +21,7 @@ from xcoll.liquidation._kernels.state import (
     MAKER,
     PAPER,
     PATH,
+    REPAID,
     RESPONSE,
     ROOM,
     UNDER,
@@ -201,15 +202,15 @@ def serve(
         v = accounts.venue[queue[x]]
         rules, prices = rules_of(venues, v), prices_of(venues, feeds, spare, v)
         world, out = world_of(venues, outside, market, feeds, v), out_of(record, v)
-        limit = min(capital, feeds.cap[v])
+        by_keepers = rules.code <= EULER
+        limit = min(capital, feeds.cap[v]) if by_keepers else capital
         pool.purse[CAPITAL], pool.purse[FUND], pool.purse[ROOM] = (
             limit, venues.fund[v], venues.room[v],
         )  # fmt: skip
         gas, response = world.trade[GAS], world.trade[RESPONSE]
         world.trade[GAS] = gas * outside.gas[s]
-        skips = rules.code <= EULER  # who waits for keepers is looked at only where one pays
         best = 0.0
-        if skips:
+        if by_keepers:  # who waits for them is looked at only where one pays
             best = edge(rules, world, pool, prices, desk, bar, s)
         for a in range(len(desk.c)):
             record.sold[v, s, a] -= pool.sold[a]
@@ -219,10 +220,10 @@ def serve(
             again = accounts.served[i] == s
             if (
                 (rules.code == COMPOUND and state.top[i] > 0.0)
-                or (again and rules.code > EULER)
-                or (rules.code == EXCHANGE and feeds.cap[v] <= 0.0)
+                or (again and not by_keepers)
+                or (not by_keepers and feeds.cap[v] <= 0.0 and state.top[i] == 0.0)
                 or (
-                    skips
+                    by_keepers
                     and state.due[i] >= 0
                     and rests(rules, world, state, prices, desk, i, s, feeds.risen[v], best)
                 )
@@ -237,7 +238,7 @@ def serve(
             if shares:
                 state.budget[i] = accounts.wallet[user]
             world.trade[RESPONSE] = response + patience(outside, desk, v)
-            repaid = record.account[i, 0]
+            repaid = record.account[i, REPAID]
             act(rules, world, pool, state, prices, desk, i, s, steps, last, PATH, out)
             if shares:
                 accounts.wallet[user] = state.budget[i]
@@ -245,9 +246,10 @@ def serve(
             accounts.key[i], accounts.served[i] = -1.0, s
             if out.account[i, CALLS] > calls:
                 closed += 1
-                if skips and (len(world.size) > 0 or limit < np.inf):
+                if by_keepers and (len(world.size) > 0 or limit < np.inf):
                     best = edge(rules, world, pool, prices, desk, bar, s)
-                feeds.cap[v] -= record.account[i, 0] - repaid
+                left = feeds.cap[v] - (record.account[i, REPAID] - repaid)
+                feeds.cap[v] = left if left > HAIR * record.account[i, REPAID] else 0.0
                 if accounts.first[i] < 0:
                     accounts.first[i], accounts.round[i] = s, turn
             if is_waiting(state, i):
@@ -321,28 +323,43 @@ def gap(venues, feeds, v, s):
     return weakest / dearest
 
 
+@inlined
+def take_reading(rules, world, prices, state, desk, i, s, steps, last, out) -> None:
+    """Reading of an account that waits or that the venue holds, as it stands at the step's end."""
+    load(state, desk, i)
+    secured, total = standing(rules, desk, state.scale[i], state.large[i])
+    held = rules.code == MAKER and state.top[i] > 0.0
+    waits = not held and is_breached(rules, secured, total)
+    read(world, state, prices, desk, i, s, steps, last, waits, held, total, out)
+
+
 @bare_kernel
 def read_all(
     venues, outside, market, feeds, accounts, state, desk, spare, s, steps, last, crowd, record
 ) -> None:  # fmt: skip
     """Readings at the half and at the end of a bar, after the last round of the step."""
-    if s % steps != 0 and s % steps != steps // 2 and s != last:
+    half = s % steps == steps // 2
+    if s % steps != 0 and not half and s != last:
         return
-    queue, length = crowd.queue, crowd.count[QUEUED]
+    # Whom a venue has dealt with in this step, or leaves alone, is breached and not in the queue.
+    news = find(venues, feeds, accounts, state, desk, spare, s, False, crowd)
+    queue, length, x = crowd.queue, crowd.count[QUEUED], 0
+    for v in range(len(venues.code)):
+        rules, prices = rules_of(venues, v), prices_of(venues, feeds, spare, v)
+        world, out = world_of(venues, outside, market, feeds, v), out_of(record, v)
+        gather(prices, desk, s)
+        while x < news and accounts.venue[crowd.fresh[x]] == v:
+            i = crowd.fresh[x]
+            x += 1
+            fetch(accounts, state, crowd, desk, i)
+            touch(crowd, i)
+            put_back(state, desk, i)
+            take_reading(rules, world, prices, state, desk, i, s, steps, last, out)
     for v in range(len(venues.code)):
         rules, prices = rules_of(venues, v), prices_of(venues, feeds, spare, v)
         world, out = world_of(venues, outside, market, feeds, v), out_of(record, v)
         gather(prices, desk, s)
         holding = 0
-        if rules.code == MAKER:  # the rest of a vault whose first auction is over
-            for x in range(crowd.count[TOUCHED]):
-                i = crowd.touched[x]
-                if accounts.venue[i] != v or is_waiting(state, i):
-                    continue
-                load(state, desk, i)
-                secured, total = standing(rules, desk, state.scale[i], False)
-                if is_breached(rules, secured, total):
-                    read(world, state, prices, desk, i, s, steps, last, True, False, total, out)
         for x in range(length):
             i = queue[x]
             if accounts.venue[i] != v:
@@ -350,24 +367,21 @@ def read_all(
             if rules.code == COMPOUND and state.top[i] > 0.0:
                 crowd.fresh[holding] = i
                 holding += 1
-                continue
-            load(state, desk, i)
-            _, total = standing(rules, desk, state.scale[i], state.large[i])
-            held = rules.code == MAKER and state.top[i] > 0.0
-            read(world, state, prices, desk, i, s, steps, last, state.due[i] >= 0, held, total, out)
+            else:
+                take_reading(rules, world, prices, state, desk, i, s, steps, last, out)
         read_absorbed(state, prices, crowd.fresh, holding, s, steps, last, out)
-        if world.trade[BLIND] == 0.0 or (s % steps != steps // 2 and s != last):
+        if world.trade[BLIND] == 0.0 or (not half and s != last):
             continue
         least = gap(venues, feeds, v, s) * feeds.level[v]
         for i in range(venues.start[v], venues.start[v + 1]):  # the oracle may not know yet
             if accounts.key[i] * least > 1.0 + 1e-9 or is_waiting(state, i):
                 continue
             fetch(accounts, state, crowd, desk, i)
-            secured, total = standing(rules, desk, state.scale[i], False)
-            if rules.code == MAKER and is_breached(rules, secured, total):
+            secured, total = standing(rules, desk, state.scale[i], state.large[i])
+            if is_breached(rules, secured, total):
                 continue  # read above
             short = missing(desk)
-            if s % steps == steps // 2:
+            if half:
                 out.by_bar[(s - 1) // steps, PAPER] += short
             if s == last and short > 0.0:
                 touch(crowd, i)

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001  (numba takes the types from the call)
+# ruff: noqa: ANN001, ANN202  (numba takes the types from the call)
 """Time, and the rounds of a step: sales move prices, prices close accounts, until nothing moves."""
 
 from xcoll._jit import bare_kernel
@@ -39,14 +39,17 @@ def open_market(venues, outside, market, feeds, last, steps) -> None:
 
 
 @bare_kernel
-def losses(venues, outside, record, s, lost) -> None:
-    """Dollars that the lenders of each venue have lost so far."""
+def losses(venues, outside, record, s, lost):
+    """Dollars that the lenders of each venue have lost so far; returns how many are new."""
+    gone = 0.0
     for v in range(len(venues.code)):
-        lost[v] = 0.0
+        before, lost[v] = lost[v], 0.0
         for bar in range(record.by_bar.shape[1]):
             lost[v] += record.by_bar[v, bar, WRITTEN_OFF]
         for row in range(s + 1):
             lost[v] += outside.lost[v, row] * venues.owes[v]
+        gone += lost[v] - before
+    return gone
 
 
 @bare_kernel
@@ -56,6 +59,7 @@ def episode(
 ) -> None:  # fmt: skip
     """All steps of an episode; see the room's head.  Everything is as at the opening on entry."""
     open_market(venues, outside, market, feeds, last, steps)
+    lost[:] = 0.0
     for s in range(1, last + 1):
         bar = (s - 1) // steps + 1
         absorb_sales(outside, market, feeds, pool, bar)
@@ -83,12 +87,7 @@ def episode(
                 venues, outside, market, feeds, accounts, state, pool, desk, spare, s, turn,
                 steps, last, ranked, shares, crowd, record,
             )  # fmt: skip
-            gone = 0.0
-            for v in range(len(lost)):
-                gone -= lost[v]
-            losses(venues, outside, record, s, lost)
-            for v in range(len(lost)):
-                gone += lost[v]
+            gone = losses(venues, outside, record, s, lost)
             sold = 0.0
             for a in range(len(before)):
                 sold += pool.sold[a] - before[a]

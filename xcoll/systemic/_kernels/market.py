@@ -112,17 +112,20 @@ def judge_breakers(venues, outside, feeds, s) -> None:
         rules = venues.breakers[v]
         back = max(0, s - int(rules[WINDOW]))
         for a in range(feeds.shut.shape[1]):
-            price = feeds.shown[s, a]
-            high, low = price, price
+            price, oracle = feeds.shown[s, a], feeds.oracle[v, s, a]
+            high, low, top, bottom = price, price, oracle, oracle
             if rules[PAUSE] < 1.0 or rules[FREEZE] < 1.0:
                 for row in range(back, s):
                     high, low = max(high, feeds.shown[row, a]), min(low, feeds.shown[row, a])
+                    top = max(top, feeds.oracle[v, row, a])
+                    bottom = min(bottom, feeds.oracle[v, row, a])
             held = venues.used[v, a]
             if held and price < (1.0 - rules[PAUSE]) * high and s >= feeds.until[v, a]:
                 feeds.until[v, a] = s + 1 + int(rules[AFTER])
-            if held and min(price / high, low / price) < 1.0 - rules[FREEZE]:
+            moved = min(price / high, low / price, oracle / top, bottom / oracle)
+            if held and moved < 1.0 - rules[FREEZE]:
                 feeds.frozen[v] = max(feeds.frozen[v], s + 1 + int(rules[AFTER]))
-            far = abs(feeds.oracle[v, s, a] / price - 1.0) > rules[STOP]
+            far = abs(oracle / price - 1.0) > rules[STOP]
             feeds.shut[v, a] = outside.shut[v, s, a] or s < feeds.until[v, a] or far
 
 
