@@ -20,7 +20,7 @@ from tests.systemic.trio import (
 )
 from tests.systemic.trio import books as trio_books
 from xcoll.collateral.accounts import Book
-from xcoll.errors import EstimationError, ParameterError
+from xcoll.errors import ParameterError
 from xcoll.liquidation.rulebooks import Aave, Exchange, Morpho
 from xcoll.liquidation.world import Borrowers, World
 from xcoll.systemic import pooling, shocks
@@ -324,8 +324,7 @@ def test_a_gain_that_nobody_can_tell():
     """Where even the worst shocks cost nothing, any debt is as good as another."""
     system = one(singles(np.random.default_rng(6)))
     tiny = replace(LAW, covariance=1e-8 * LAW.covariance)
-    with pytest.raises(EstimationError):
-        borrowing_gain(system, tiny, 50, np.random.default_rng(0))
+    assert np.isnan(borrowing_gain(system, tiny, 50, np.random.default_rng(0)))
 
 
 def test_borrowers_answer_alike_pooled_and_split():

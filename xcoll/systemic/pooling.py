@@ -4,6 +4,11 @@ Splitting keeps every position at the health factor of its account, so both owe 
 opening.  What pooling changes is what happens then: a fall in one asset is borne by the others
 (fewer are closed), and where an account is closed after all, any of its collaterals is sold, which
 is how a fall spreads.  Both are run on the same shocks, at several levels of correlation.
+
+In one jump, without impact and at a venue that closes an account whole, lenders never lose more to
+pooled accounts than to split ones: what one position is short of, another may pay.  Over several
+steps they can: a pooled account that is above its level at the first may be far under at the next,
+while its worst position would have been closed early.
 """
 
 from collections.abc import Sequence
@@ -13,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from xcoll import checks
-from xcoll.errors import EstimationError, ParameterError
+from xcoll.errors import ParameterError
 from xcoll.estimators.resampling import circular_blocks, interval
 from xcoll.liquidation import mapping
 from xcoll.systemic.shocks import Law, Losses, Shocks, run
@@ -150,12 +155,8 @@ def borrowing_gain(
     """How much more can be borrowed pooled than split at the same expected shortfall of lenders.
 
     The debts of the pooled accounts are scaled until the mean of the worst losses in dollars over
-    the debt is that of the split ones; 0.03 is three percent more.
-
-    Raises
-    ------
-    EstimationError
-        Nothing between 0.8 and 1.5 times the debts costs as much.
+    the debt is that of the split ones; 0.03 is three percent more.  NaN where these lose nothing,
+    or where no debts between 0.8 and 1.5 times today's lose as much.
     """
     moves = law.draw(count, rng)
     worst = max(round(count * (1.0 - checks.fraction("confidence", confidence))), 1)
@@ -168,10 +169,7 @@ def borrowing_gain(
     low, high = 0.8, 1.5
     ends = shortfall(scaled(system, low)), shortfall(scaled(system, high))
     if not (wanted > 0.0 and ends[0] <= wanted <= ends[1]):
-        raise EstimationError(
-            f"no debts between {low:g} and {high:g} times today's lose as much as the split ones; "
-            "give more draws, or shocks that cost lenders something"
-        )
+        return float("nan")
     for _ in range(steps):
         middle = 0.5 * (low + high)
         if shortfall(scaled(system, middle)) < wanted:

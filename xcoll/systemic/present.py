@@ -10,7 +10,7 @@ worth in its own right:
 - *takers*: users who borrow again whenever their health allows it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,7 +22,7 @@ from xcoll.collateral.accounts import Book
 from xcoll.collateral.thresholds import RiskParameters
 from xcoll.collateral.universe import Universe
 from xcoll.errors import ParameterError
-from xcoll.liquidation import backtest, mapping
+from xcoll.liquidation import mapping
 from xcoll.liquidation.rulebooks import (
     Aave,
     Compound,
@@ -36,7 +36,7 @@ from xcoll.liquidation.world import World
 from xcoll.systemic.claims import Claims, Receipt
 from xcoll.systemic.system import Impact, System, Venue
 
-__all__ = ["LENDERS", "Present", "Setting", "looped", "portrait", "receipts"]
+__all__ = ["LENDERS", "Present", "looped", "portrait", "receipts"]
 
 # Engine and share of the whole; the shares are assumed.
 LENDERS: dict[str, tuple[Rulebook, float]] = {
@@ -265,74 +265,6 @@ def receipts(
     if prices is not None:
         prices = pd.concat([prices, pd.Series({token: 1.0})])
     return System([*wider, venue], system.world, system.impact, claims, prices)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What the system of today assumes, as one notebook states it and the others read it.
-
-    Attributes
-    ----------
-    collateral_usd, size, overlap, derived, size_spread, takers : as in `Present`.
-    looped_usd, receipts_usd : dollars of looped positions and of receipts; 0 for none.
-    lasting : share of a price move that stays, see `Impact`.
-    seed : of the accounts.
-    """
-
-    collateral_usd: float
-    size: int
-    overlap: float
-    derived: float
-    size_spread: float
-    takers: float
-    looped_usd: float
-    receipts_usd: float
-    lasting: float
-    seed: int
-
-    def system(
-        self,
-        universe: Universe,
-        parameters: pd.DataFrame,
-        sigma_day: pd.Series,
-        around: backtest.Setting,
-        rng: np.random.Generator,
-        lenders: Sequence[str] = tuple(LENDERS),
-    ) -> System:
-        """The system, in the world of the backtest.
-
-        Parameters
-        ----------
-        parameters : index asset, columns of `RiskParameters`.
-        sigma_day : volatility of a bad day by asset, for the depth.
-        around : health factors, oracle, keepers and borrowers, as the backtest assumes them.
-        lenders : names in `LENDERS`.
-        """
-        depth = backtest.stressed_depth(universe, sigma_day)
-        stable = universe.stablecoins
-        made = Present(
-            universe,
-            parameters,
-            {name: LENDERS[checks.one_of("lender", name, LENDERS)] for name in lenders},
-            self.collateral_usd,
-            self.size,
-            self.overlap,
-            self.derived,
-            around.health_median,
-            around.health_spread,
-            self.size_spread,
-            self.takers,
-        ).system(around.world(depth, stable), Impact(depth, self.lasting), rng)
-        count = max(self.size // 4, 20)
-        staked = [t for t in universe.derived if universe.assets[t].kind == "staked"]
-        held = [t for t in staked if t in parameters.index]
-        if self.looped_usd > 0.0 and held:
-            token = max(held, key=lambda t: depth.room(t, 0.01))
-            base = str(universe.assets[token].underlying)
-            made = looped(made, token, base, self.looped_usd, count, rng)
-        if self.receipts_usd > 0.0:
-            made = receipts(made, made.names[0], stable[-1], self.receipts_usd, count, rng)
-        return made
 
 
 def portrait(system: System) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """`xcoll.start`: what a notebook knows of the run that it is part of."""
 
-import hashlib
 import json
 import os
 import re
@@ -13,7 +12,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown, display
 
 from xcoll.errors import ArtifactError
-from xcoll.workbook import artifacts, project, tables
+from xcoll.workbook import artifacts, project, streams, tables
 from xcoll.workbook.plots import style
 
 __all__ = ["Run", "newest", "start"]
@@ -84,8 +83,7 @@ class Run:
 
     def rng(self, label: str, seed: int) -> np.random.Generator:
         """Generator for one purpose: the same `seed` and `label` give the same numbers."""
-        digest = hashlib.sha256(label.encode()).digest()
-        return np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
+        return streams.stream(label, seed)
 
     def say(self, text: str) -> None:
         """Show a sentence whose numbers were computed.

@@ -1,7 +1,9 @@
 # ruff: noqa: ANN001, ANN202  (numba takes the types from the call)
 """Venues that take collateral over and sell it: the storefront of Compound, Maker's auctions."""
 
-from xcoll._jit import bare_kernel
+import numpy as np
+
+from xcoll._jit import bare_kernel, inlined
 from xcoll.liquidation._kernels.depth import sale_cost, sale_room, spend
 from xcoll.liquidation._kernels.state import (
     CAPITAL,
@@ -123,6 +125,32 @@ def bark(rules, world, pool, state, desk, n, seconds, out):
     return True
 
 
+@inlined
+def stairs(law, share):
+    """Stairs after which the price of an auction is `share` of its first; whole where it is met."""
+    if law[7] > 0.0:
+        return (1.0 - share) * law[7] / law[2]
+    return np.log(share) / np.log(law[1])
+
+
+@inlined
+def dearest(world, pool, k, bar, market, lot):
+    """A price above which nobody buys of `lot` units of k now; 0 where nobody does at any."""
+    if pool.purse[CAPITAL] <= 0.0 or lot * market <= world.trade[GAS]:
+        return 0.0
+    loss = 0.0
+    if len(world.size):
+        low, high, depth = 0, len(world.size), world.depth[bar, k]
+        while low < high:
+            middle = (low + high) // 2
+            if world.size[middle] * depth <= pool.sold[k]:
+                low = middle + 1
+            else:
+                high = middle
+        loss = world.loss[k, low] if low < len(world.size) else 1.0
+    return market * (1.0 - loss) / (1.0 + world.trade[MARGIN])
+
+
 @bare_kernel
 def auction(rules, world, pool, state, prices, n, s, bar, out):
     """Maker: the price falls from stair to stair until buyers take; returns whether it goes on.
@@ -142,7 +170,13 @@ def auction(rules, world, pool, state, prices, n, s, bar, out):
     while started < begin and started + stair * law[2] <= begin:
         stair += 1  # was looked at in an earlier step
     market, chost = prices.market[s, k], law[6] * law[5]
+    fresh = True
     while True:
+        if fresh:  # straight to the stair before the first at which something may happen
+            limit = dearest(world, pool, k, bar, market, state.lot[k, n]) / state.top[n]
+            bought = stairs(law, limit) if limit > 0.0 else np.inf
+            over = min(stairs(law, law[4]), law[3] / law[2], (end - started) / law[2])
+            stair, fresh = max(stair, int(min(bought, over)) - 1), False
         price = state.top[n] * law[1] ** stair
         if law[7] > 0.0:
             price = state.top[n] * max(0.0, 1.0 - stair * law[2] / law[7])
@@ -154,7 +188,7 @@ def auction(rules, world, pool, state, prices, n, s, bar, out):
             state.kick[n] = at
             if at == end:
                 return True
-            started, stair = at, 0
+            started, stair, fresh = at, 0, True
             continue
         cost = price * (1.0 + world.trade[MARGIN]) / market
         stair += 1

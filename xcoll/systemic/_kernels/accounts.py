@@ -13,7 +13,6 @@ from xcoll.liquidation._kernels.state import (
     CAPITAL,
     COMPOUND,
     EULER,
-    EXCHANGE,
     FIFO,
     FUND,
     GAS,

@@ -35,12 +35,17 @@ SHADES = LinearSegmentedColormap.from_list(
 )
 SYNTHETIC = "synthetic books; sizes of the venues assumed"
 HOUR = pd.Timedelta("1h")
-FORMATS = dict.fromkeys(
-    ("collateral", "debt", "dollars", "sellable", "whole", "liquidatable", "owed", "paid"), "money"
-) | dict.fromkeys(
-    ("ltv", "near", "distance", "tipping", "shortfall", "fall", "recovery", "largest", "cost"),
-    "percent",
-)
+FORMATS = {
+    **dict.fromkeys(
+        ("collateral", "debt", "dollars", "sellable", "whole", "liquidatable"), "money"
+    ),
+    **dict.fromkeys(("owed", "paid"), "money"),
+    **dict.fromkeys(("ltv", "near", "distance", "tipping", "shortfall", "fall"), "percent"),
+    **dict.fromkeys(("recovery", "largest", "cost", "confidence"), "percent"),
+    **dict.fromkeys(("var", "var_low", "var_high"), "basis points"),
+    **dict.fromkeys(("es", "es_low", "es_high", "es_error"), "basis points"),
+    **dict.fromkeys(("variance", "variance_plain"), "significant"),
+}
 
 
 def cascade(found: Amplification, most: int = 3) -> Figure:

@@ -1,6 +1,5 @@
 """One point of a grid as a study of the liquidation floor, and its outcomes item by item."""
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -21,6 +20,7 @@ from xcoll.liquidation.replay import Conduct, low_prices
 from xcoll.liquidation.rulebooks import RULEBOOKS
 from xcoll.liquidation.world import World
 from xcoll.market.returns import log_returns
+from xcoll.workbook.streams import stream
 from xcoll.workbook.sweep.inputs import Read
 from xcoll.workbook.sweep.tasks import Task, Values
 
@@ -105,7 +105,7 @@ def _study(values: Values, read: Read) -> Study:
         close,
         low,
         _parameters(read).frame,
-        rng=_book_rng(values["book_seed"]),
+        rng=stream("book", values["book_seed"]),  # as in notebook 06
         size=values["cohort_size"],
         **{name: values[name] for name in ("every", "window", *SHAPE)},
     )
@@ -229,9 +229,3 @@ def _simulated(read: Read) -> list[str]:
     """Assets of simulated paths: those that may be pledged or owed."""
     universe = _universe(read)
     return [asset for asset in read["prices"] if asset in {*universe.collateral, *universe.debts}]
-
-
-def _book_rng(seed: int) -> np.random.Generator:
-    # The generator of `Run.rng("book", seed)`, so that a book is that of notebook 06.
-    label = int.from_bytes(hashlib.sha256(b"book").digest()[:8], "little")
-    return np.random.default_rng([seed, label])

@@ -1,5 +1,6 @@
 """The works that a grid can name, with their settings: names, defaults, what each may be."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from xcoll.errors import ParameterError
 from xcoll.liquidation import backtest
 from xcoll.liquidation.rulebooks import RULEBOOKS
 from xcoll.liquidation.world import World
+from xcoll.systemic.present import LENDERS
 from xcoll.workbook import books
-from xcoll.workbook.sweep import replays
+from xcoll.workbook.sweep import replays, systems
 from xcoll.workbook.sweep.inputs import Read
 from xcoll.workbook.sweep.replays import HISTORY, NO_DELAY, NOTHING, PROCESSES, SYNTHETIC, WHOLE
 from xcoll.workbook.sweep.tasks import Setting, Values, Work
@@ -57,6 +59,17 @@ def _without(name: str, value: Any) -> str:
         for piece in value.split(" + "):
             checks.one_of(name, piece, [NOTHING, *PIECES])
     return value
+
+
+def _lenders(name: str, value: Any) -> str:
+    for lender in _text(name, value).split(" + "):
+        checks.one_of(name, lender, LENDERS)
+    return value
+
+
+def _or_as_run(guard: Callable[..., object]) -> Callable[[str, Any], object]:
+    """None stands for what the run assumes."""
+    return lambda name, value: None if value is None else guard(name, value)
 
 
 def _read_book(path: Path, read: Read) -> pd.DataFrame:
@@ -111,6 +124,38 @@ PATHS = {
 }
 
 
+_AS_RUN = "; null: as in notebook 07 of the run"
+SYSTEM = {
+    name: Setting(None, _or_as_run(guard), note + _AS_RUN)
+    for name, (guard, note) in {
+        "collateral_usd": (checks.positive, "pledged at all lenders, above 0"),
+        "size": (partial(checks.whole, least=100), "accounts a lender, at least 100"),
+        "overlap": (_share, "of a lender's users are at the first one too, in [0, 1]"),
+        "derived": (_share, "of an asset's weight is pledged in tokens of it, in [0, 1]"),
+        "size_spread": (checks.positive, "of the log sizes of accounts, above 0"),
+        "takers": (_share, "accounts that borrow again when they can, in [0, 1]"),
+        "looped_usd": (_least_zero, "of looped staked tokens, at least 0"),
+        "receipts_usd": (_least_zero, "of receipts pledged elsewhere, at least 0"),
+        "lasting": (_share, "of a price move stays, in [0, 1]"),
+        "seed": (_seed, "of the accounts, at least 0"),
+    }.items()
+}
+SHOCKS = {
+    "lenders": Setting(" + ".join(LENDERS), _lenders, "names joined by +"),
+    "horizon": Setting("7D", _duration, "of the law of moves, a duration"),
+    "calm": Setting(0.1, _share, "weight of today's correlation beside the stressed, in [0, 1]"),
+    "step": Setting("4h", _duration, "of an episode, a duration"),
+    "over": Setting(2, checks.whole, "steps of the fall, at least 1"),
+    "after": Setting(2, _seed, "steps at its prices, at least 0"),
+    "draws": Setting(10_000, checks.whole, "shocks, at least 1"),
+    "draw_seed": Setting(1, _seed, "of the shocks, at least 0"),
+}
+
+
+def _chunk_of_shocks(values: Values, read: Read) -> int:
+    return max(HALF_A_SECOND * 10 // systems.accounts(values, read), 1)
+
+
 def _chunk(values: Values, read: Read) -> int:
     return HALF_A_SECOND // (COST[values["engine"]] * replays.size(values, read))
 
@@ -135,5 +180,21 @@ WORKS = {
         idle=_idle,
         artifacts=("prices", "excursions", "universe", "parameters", "estimates"),
         files={"book": _read_book},
+    ),
+    "shocks": Work(
+        run=systems.shocks,
+        settings=SYSTEM | SHOCKS,
+        span=systems.count,
+        chunk=_chunk_of_shocks,
+        artifacts=(
+            "universe",
+            "residuals",
+            "correlation_now",
+            "correlation_stress_high",
+            "parameters",
+            "estimates",
+            "backtest_setting",
+            "system_setting",
+        ),
     ),
 }
