@@ -155,8 +155,8 @@ def test_table_and_words():
     pull = np.linalg.inv(LAW.covariance) @ found.moves
     by_hand = dict(zip(MOVING, found.moves * pull / found.norm**2, strict=True))
     assert rows["share"].to_dict() == pytest.approx(by_hand)
-    assert found.words().startswith(f"LINK {np.expm1(moves['LINK']):+.0%}, ")
-    assert found.words(1).startswith(f"LINK {np.expm1(moves['LINK']):+.0%}; ")
+    assert found.words().startswith(f"LINK {100 * np.expm1(moves['LINK']):+.0f} %, ")
+    assert found.words(1).startswith(f"LINK {100 * np.expm1(moves['LINK']):+.0f} %; ")
 
 
 def test_words_of_the_market_and_of_something_else():

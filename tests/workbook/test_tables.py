@@ -32,6 +32,12 @@ def test_three_significant_digits_are_kept(value):
     assert float(text) == pytest.approx(value, rel=6e-3)
 
 
+def test_infinity_is_shown_as_such():
+    frame = pd.DataFrame({"fall": [np.inf, -np.inf, 0.5]})
+    html = to_html(frame, "Falls", {"fall": "percent"})
+    assert all(f"<td>{text}</td>" in html for text in ("∞", "-∞", "50.0 %"))
+
+
 def test_html_escapes_aligns_and_counts_the_rest():
     frame = pd.DataFrame({"asset": ["<b>", "x", "y"], "loss": [0.1, np.nan, 0.3]})
     html = to_html(frame, "Losses & more", {"loss": "percent"}, rows=2)

@@ -175,7 +175,8 @@ def by_venue(
         except EstimationError:
             var = es = error = float("nan")
         losing = int(np.count_nonzero(lost))
-        rows.append((venue, confidence, losing, var, es, es - z * error, es + z * error))
+        low = np.maximum(es - z * error, 0.0)  # nobody gains
+        rows.append((venue, confidence, losing, var, es, low, es + z * error))
     columns = ["venue", "confidence", "losing", "var", "es", "es_low", "es_high"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -72,7 +72,9 @@ class Reverse:
     def words(self, named: int = 3) -> str:
         """The direction in words: what falls most in its own standard deviations, and the rest."""
         table = self.table().sort_values("sigmas", kind="stable")
-        first = ", ".join(f"{row.asset} {row.move:+.0%}" for row in table.head(named).itertuples())
+        first = ", ".join(
+            f"{row.asset} {100.0 * row.move:+.0f} %" for row in table.head(named).itertuples()
+        )
         cosine = self._cosine(-self.law.sigma)
         kind = "nearly the market as a whole" if cosine > 0.9 else "not the market alone"
         return f"{first}; {kind} (cosine {cosine:.2f} with equal falls in standard deviations)"

@@ -60,10 +60,18 @@ def _default(column: pd.Series) -> str:
     return "significant" if pd.api.types.is_float_dtype(column) else "text"
 
 
+def _shown(value: object, name: str) -> str:
+    if pd.isna(value):
+        return EMPTY
+    if isinstance(value, float) and math.isinf(value):
+        return "∞" if value > 0.0 else "-∞"
+    return FORMATS[name](value)
+
+
 def to_html(
     frame: pd.DataFrame, caption: str, formats: Mapping[str, str] | None = None, rows: int = 12
 ) -> str:
-    """HTML of the first `rows` rows of `frame`; missing values are shown as a dash.
+    """HTML of the first `rows` rows of `frame`; a missing value is shown as a dash, infinity as ∞.
 
     Parameters
     ----------
@@ -102,7 +110,7 @@ def to_html(
     body = []
     for values in shown.itertuples(index=False, name=None):
         cells = [
-            cell("td", column, EMPTY if pd.isna(value) else FORMATS[chosen[column]](value))
+            cell("td", column, _shown(value, chosen[column]))
             for column, value in zip(frame.columns, values, strict=True)
         ]
         body.append(f"<tr>{''.join(cells)}</tr>")

@@ -276,7 +276,7 @@ def exceedance(samples: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
         )
     some = float((weight * (losses > 1e-4)).mean())
     ax.set_title(
-        f"One week in {1.0 / max(some, 1e-9):,.0f} loses more than 1 bp of the debt; {pushed} "
+        f"One week in {1.0 / max(some, 1e-9):,.0f} loses more than 1 bp of the debt;\n{pushed} "
         "draws reach what plain ones hardly see"
     )
     ax.set_xscale("log")
