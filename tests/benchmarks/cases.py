@@ -1,6 +1,14 @@
 """All cases by subject, in the order of the table."""
 
-from tests.benchmarks import correlation, evaluation, liquidation, recalibration, tail, volatility
+from tests.benchmarks import (
+    correlation,
+    evaluation,
+    liquidation,
+    recalibration,
+    systemic,
+    tail,
+    volatility,
+)
 
 CASES = {
     "volatility": volatility.CASES,
@@ -9,4 +17,5 @@ CASES = {
     "evaluation": evaluation.CASES,
     "recalibration": recalibration.CASES,
     "liquidation": liquidation.CASES,
+    "systemic": systemic.CASES,
 }

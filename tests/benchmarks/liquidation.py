@@ -69,47 +69,48 @@ def setup(
     return Setup(accounts.settle(shape, *sides, close.iloc[0]), close, low, parameters)
 
 
+def close_all(C: np.ndarray, D: np.ndarray, p: np.ndarray, frame: pd.DataFrame) -> np.ndarray:
+    """Aave's rules at prices `p` over all accounts at once, in place; units of fees by asset."""
+    lt, bonus, fee = (frame[name].to_numpy() for name in ("threshold", "bonus", "protocol_fee"))
+    rate, kept_units = 1.0 + bonus, np.zeros(len(p))
+    gain = bonus * (1.0 - fee)
+    n = np.flatnonzero(C @ (p * lt) < D @ p)
+    while n.size:
+        worth, debt = C[n] * p, D[n] * p
+        total, health = debt.sum(axis=1), (worth @ lt) / debt.sum(axis=1)
+        # account × collateral × debt
+        cap, owed = (worth / rate)[:, :, None], debt[:, None, :]
+        large = (worth >= RULES.full_close_below)[:, :, None] & (owed >= RULES.full_close_below)
+        half = large & (health > RULES.full_close_health)[:, None, None]
+        most = RULES.close_factor * total[:, None, None]
+        limit = np.where(half, np.minimum(owed, most), owed)
+        kept = np.minimum(owed - RULES.least_leftover, cap - (RULES.least_leftover / rate)[:, None])
+        partly = (limit < owed) & (limit < cap)
+        repay = np.where(partly, np.maximum(0.0, np.minimum(limit, kept)), np.minimum(limit, cap))
+        profit = (repay * gain[:, None]).reshape(len(n), -1)
+        best = profit.argmax(axis=1)
+        pays = profit[np.arange(len(n)), best] > 0.0
+        n, best, repay = n[pays], best[pays], repay[pays]
+        if not n.size:
+            break
+        k, j = np.divmod(best, C.shape[1])
+        amount = repay[np.arange(len(n)), k, j]
+        whole = amount >= cap[pays][np.arange(len(n)), k, 0]
+        cleared = amount >= owed[pays][np.arange(len(n)), 0, j]
+        np.add.at(kept_units, k, amount * bonus[k] * fee[k] / p[k])
+        C[n, k] = np.where(whole, 0.0, C[n, k] - amount * rate[k] / p[k])
+        D[n, j] = np.where(cleared, 0.0, D[n, j] - amount / p[j])
+        bare = ~C[n].any(axis=1)
+        D[n[bare]] = 0.0
+        n = n[C[n] @ (p * lt) < D[n] @ p]
+    return kept_units
+
+
 def numpy_loop(made: Setup) -> tuple[np.ndarray, np.ndarray]:
     """Aave's rules a step at a time, over all accounts at once; balances that are left."""
-    lt, bonus, fee = (
-        made.parameters.frame[name].to_numpy() for name in ("threshold", "bonus", "protocol_fee")
-    )
-    C, D, rate = made.book.collateral.copy(), made.book.debt.copy(), 1.0 + bonus
-    gain = bonus * (1.0 - fee)
+    C, D = made.book.collateral.copy(), made.book.debt.copy()
     for p in made.close.to_numpy()[1:]:
-        secured, total = C @ (p * lt), D @ p
-        n = np.flatnonzero(secured < total)
-        while n.size:
-            worth, debt = C[n] * p, D[n] * p
-            total, health = debt.sum(axis=1), (worth @ lt) / debt.sum(axis=1)
-            # account × collateral × debt
-            cap, owed = (worth / rate)[:, :, None], debt[:, None, :]
-            large = (worth >= RULES.full_close_below)[:, :, None] & (owed >= RULES.full_close_below)
-            half = large & (health > RULES.full_close_health)[:, None, None]
-            most = RULES.close_factor * total[:, None, None]
-            limit = np.where(half, np.minimum(owed, most), owed)
-            kept = np.minimum(
-                owed - RULES.least_leftover, cap - (RULES.least_leftover / rate)[:, None]
-            )
-            partly = (limit < owed) & (limit < cap)
-            repay = np.where(
-                partly, np.maximum(0.0, np.minimum(limit, kept)), np.minimum(limit, cap)
-            )
-            profit = (repay * gain[:, None]).reshape(len(n), -1)
-            best = profit.argmax(axis=1)
-            pays = profit[np.arange(len(n)), best] > 0.0
-            n, best, repay = n[pays], best[pays], repay[pays]
-            if not n.size:
-                break
-            k, j = np.divmod(best, C.shape[1])
-            amount = repay[np.arange(len(n)), k, j]
-            whole = amount >= cap[pays][np.arange(len(n)), k, 0]
-            cleared = amount >= owed[pays][np.arange(len(n)), 0, j]
-            C[n, k] = np.where(whole, 0.0, C[n, k] - amount * rate[k] / p[k])
-            D[n, j] = np.where(cleared, 0.0, D[n, j] - amount / p[j])
-            bare = ~C[n].any(axis=1)
-            D[n[bare]] = 0.0
-            n = n[C[n] @ (p * lt) < D[n] @ p]
+        close_all(C, D, p, made.parameters.frame)
     return C, D
 
 
