@@ -1,4 +1,4 @@
-"""The whole chain on a universe of one's own."""
+"""The whole chain on a universe and a stress scenario of one's own."""
 
 from pathlib import Path
 
@@ -26,6 +26,10 @@ def test_a_small_universe_of_ones_own_goes_the_whole_way(tmp_path):
     given |= {"bars_file": "null", "choice": "bridge", "donor": "ETH"}  # no lows
     given |= {"delisted": "ETH", "delisted_from": "2023-06-01"}  # which never had to go
     given |= {"06b_thresholds.budget": 0.01}  # two coins cannot do with less
+    winter = "my winter: {shock: {ETH: -0.5, rest: -0.4}, over: 48h, depth: 0.3, gas: 5}"
+    (tmp_path / "winter.yaml").write_text(winter, encoding="utf-8")
+    given |= {"scenarios_file": tmp_path / "winter.yaml", "severity": "as given"}
+    given |= {"scenario": "my winter"}
     words = [word for name, value in given.items() for word in ("-p", f"{name}={value}")]
     words += quick.arguments()
     assert cli.main(["run", "--reports", str(tmp_path / "reports"), *words]) == 0
@@ -34,3 +38,8 @@ def test_a_small_universe_of_ones_own_goes_the_whole_way(tmp_path):
     assert set(table["asset"]) == {*kept}
     signs = pd.read_parquet(made / "05c_recalibration" / "delisting.parquet")
     assert signs["said"].isna().all()
+    losses = pd.read_parquet(made / "07b_scenarios" / "scenario_losses.parquet")
+    assert losses[["scenario", "severity"]].to_numpy().tolist() == [["my winter", "as given"]]
+    assert losses["bad_debt"].item() > 0
+    cases = pd.read_parquet(made / "07c_breakers" / "measure_cases.parquet")
+    assert set(cases["scenario"]) == {"my winter"}

@@ -59,21 +59,14 @@ class Compiled:
             )
         step, rows = episode.step, len(episode) + 1
         keepers, layout = system.world.keepers, system.layout
-        owed = layout.owed
         level, budget, wallet = _means(system, episode)
         V, A = len(system.venues), len(system.assets)
-        rank = np.arange(len(owed))
         ranked = keepers.order == "largest first"
-        if ranked:
-            rank = np.argsort(np.argsort(-owed, kind="stable"), kind="stable")
+        rank, place = layout.by_size if ranked else layout.by_number
         venues = _venues(system, episode)
         default = _defaults(episode, layout)
         tiered = venues.tiered[layout.venue]
-        borrow_to = [
-            np.full(len(v.book), np.inf) if v.borrow_to is None else v.borrow_to
-            for v in system.venues
-        ]
-        borrow_to = np.concatenate(borrow_to)
+        borrow_to = _draws(system, layout)
         bench = layout.take()
         bench.open(layout.health / level, tiered, level, budget)
         accounts = _kernels.Accounts(
@@ -81,7 +74,7 @@ class Compiled:
             lent=layout.lent,
             venue=layout.venue,
             rank=own(rank, np.int64),
-            place=own(np.argsort(rank, kind="stable") if ranked else rank, np.int64),
+            place=own(place, np.int64),
             key=bench.key,
             user=layout.users,
             wallet=own(wallet),
@@ -269,11 +262,22 @@ def _means(system: System, episode: Episode) -> tuple[np.ndarray, np.ndarray, np
     return np.where(budget > 0.0, borrowers.call, 1.0), budget, wallet
 
 
+def _draws(system: System, layout: Layout) -> np.ndarray:
+    """Health factor by account down to which it borrows again; infinite for never."""
+    if all(venue.borrow_to is None for venue in system.venues):
+        return layout.content
+    wanted = layout.content.copy()
+    for v, venue in enumerate(system.venues):
+        if venue.borrow_to is not None:
+            wanted[layout.start[v] : layout.start[v + 1]] = venue.borrow_to
+    return wanted
+
+
 def _defaults(episode: Episode, layout: Layout) -> np.ndarray:
     """Step from which each account is closed whatever its health, −1 for never."""
     owed, users = layout.owed, layout.users
     if not (episode.default > 0.0).any() or not owed.any():
-        return np.full(len(owed), NEVER)
+        return layout.nobody
     share = np.broadcast_to(episode.default, len(episode) + 1)
     by_user = np.bincount(users, owed)
     largest = np.argsort(-by_user, kind="stable")

@@ -179,6 +179,30 @@ class Layout:
     users: np.ndarray
     shared: bool
 
+    @cached_property
+    def by_number(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rank of each account and account of each rank, in the order of the venues."""
+        numbers = np.arange(len(self.owed))
+        return numbers, numbers
+
+    @cached_property
+    def by_size(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rank of each account and account of each rank, those that owe most first."""
+        place = np.argsort(-self.owed, kind="stable")
+        rank = np.empty_like(place)
+        rank[place] = np.arange(len(place))
+        return rank, place
+
+    @cached_property
+    def nobody(self) -> np.ndarray:
+        """The step −1 for every account: never."""
+        return np.full(len(self.owed), -1)
+
+    @cached_property
+    def content(self) -> np.ndarray:
+        """Infinite for every account: the health at which who never borrows again would."""
+        return np.full(len(self.owed), np.inf)
+
     def take(self) -> Bench:
         """A bench for these accounts; one that was given back, or a new one."""
         return vars(self).pop("bench", None) or Bench.of(*self.held.shape)
