@@ -18,8 +18,8 @@ from xcoll.liquidation.depth import Depth
 from xcoll.liquidation.world import Borrowers, Keepers, World
 from xcoll.systemic.cascade import Cascade, cascade
 from xcoll.systemic.claims import Claims
-from xcoll.systemic.clearing import Clearing, clear
 from xcoll.systemic.episode import Episode
+from xcoll.systemic.losses.clearing import Clearing, clear
 from xcoll.systemic.shocks import Law, Losses, Shocks, run
 from xcoll.systemic.system import LASTING, Impact, System, Venue
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.systemic.small import system, venue
 from xcoll.errors import DataError
-from xcoll.systemic.concentration import concentration, herfindahl, user_names
+from xcoll.systemic.fragility.concentration import concentration, herfindahl, user_names
 
 parts = st.lists(st.floats(0.0, 1e6), min_size=1, max_size=12).filter(lambda x: sum(x) > 1e-3)
 

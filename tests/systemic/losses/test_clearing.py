@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from xcoll.errors import DataError, ParameterError
-from xcoll.systemic import clearing
-from xcoll.systemic.clearing import clear
+from xcoll.systemic.losses import clearing
+from xcoll.systemic.losses.clearing import clear
 
 HALVES = st.sampled_from([0.25, 0.5, 0.75, 1.0])
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.systemic.small import near, system, venue
 from xcoll.errors import ParameterError
-from xcoll.systemic.breaches import breach_falls, seizures
-from xcoll.systemic.spirals import spiral
-from xcoll.systemic.toxicity import toxicity
+from xcoll.systemic.fragility.breaches import breach_falls, seizures
+from xcoll.systemic.fragility.spirals import spiral
+from xcoll.systemic.fragility.toxicity import toxicity
 
 LT, LB = (0.41, 0.83, 0.0), 0.05
 DEEP = {"X": 1e9, "Y": 1e9}

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xcoll.errors import DataError, ParameterError
-from xcoll.systemic.spirals import spiral
+from xcoll.systemic.fragility.spirals import spiral
 
 WINDOW = -np.log1p(-0.02)
 

@@ -12,9 +12,10 @@ from xcoll.errors import DataError
 from xcoll.estimators.tail import historical
 from xcoll.liquidation.engines import exchange
 from xcoll.liquidation.rulebooks import Exchange
-from xcoll.systemic import funds, shocks
+from xcoll.systemic import shocks
 from xcoll.systemic.cascade import cascade
 from xcoll.systemic.episode import Episode
+from xcoll.systemic.losses import funds
 from xcoll.systemic.system import System
 
 

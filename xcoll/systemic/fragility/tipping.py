@@ -8,7 +8,7 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.errors import ParameterError
-from xcoll.systemic.gain import Response, response
+from xcoll.systemic.fragility.gain import Response, response
 from xcoll.systemic.system import System
 
 __all__ = ["Tipping", "tipping"]

@@ -16,7 +16,7 @@ import numpy as np
 
 from xcoll import checks
 from xcoll.errors import ParameterError
-from xcoll.systemic.incentives import rate
+from xcoll.systemic.fragility.incentives import rate
 from xcoll.systemic.system import System
 
 __all__ = ["breach_falls", "seizures"]

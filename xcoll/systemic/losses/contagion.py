@@ -15,8 +15,8 @@ from scipy import sparse
 from xcoll.errors import ParameterError
 from xcoll.liquidation._kernels import ACCOUNT
 from xcoll.systemic.cascade import cascade
-from xcoll.systemic.clearing import Clearing, clear
 from xcoll.systemic.episode import Episode
+from xcoll.systemic.losses.clearing import Clearing, clear
 from xcoll.systemic.system import System
 
 __all__ = ["compare", "contagion"]

@@ -17,7 +17,7 @@ from xcoll.systemic._kernels import market
 from xcoll.systemic.cascade import amplification
 from xcoll.systemic.claims import Claims, Receipt
 from xcoll.systemic.episode import Episode
-from xcoll.systemic.gain import displacement, response
+from xcoll.systemic.fragility.gain import displacement, response
 from xcoll.systemic.system import Impact
 
 FALL = 0.002

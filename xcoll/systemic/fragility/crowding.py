@@ -14,9 +14,9 @@ import pandas as pd
 from xcoll import checks
 from xcoll.errors import ParameterError
 from xcoll.liquidation.depth import Depth
-from xcoll.systemic.breaches import breach_falls, seizures
-from xcoll.systemic.concentration import user_names
-from xcoll.systemic.incentives import bearable
+from xcoll.systemic.fragility.breaches import breach_falls, seizures
+from xcoll.systemic.fragility.concentration import user_names
+from xcoll.systemic.fragility.incentives import bearable
 from xcoll.systemic.system import System
 
 __all__ = ["Crowding", "crowding", "largest"]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xcoll.errors import DataError, EstimationError, ParameterError
-from xcoll.systemic.mutual import (
+from xcoll.systemic.losses.mutual import (
     WAYS,
     Deleveraged,
     Socialised,

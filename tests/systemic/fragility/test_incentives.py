@@ -9,7 +9,7 @@ from tests.systemic.small import system, venue
 from xcoll.collateral.venues import morpho_bonus
 from xcoll.liquidation.rulebooks import Aave, Euler, Maker, Morpho
 from xcoll.liquidation.world import Keepers, World
-from xcoll.systemic.incentives import bearable, frontier, rate
+from xcoll.systemic.fragility.incentives import bearable, frontier, rate
 
 ONE = ([[100, 0, 0]], [[0, 0, 50]])
 

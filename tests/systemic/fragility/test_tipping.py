@@ -5,7 +5,7 @@ import pytest
 
 from tests.systemic.small import near, system, venue
 from xcoll.errors import ParameterError
-from xcoll.systemic.tipping import tipping
+from xcoll.systemic.fragility.tipping import tipping
 
 SPACING = -np.log1p(-0.02) / 40
 

@@ -21,10 +21,10 @@ import pandas as pd
 from xcoll import checks
 from xcoll.collateral import thresholds
 from xcoll.errors import ParameterError
-from xcoll.systemic.breaches import breach_falls, seizures
-from xcoll.systemic.gain import displacement
-from xcoll.systemic.incentives import frontier
-from xcoll.systemic.spirals import spiral
+from xcoll.systemic.fragility.breaches import breach_falls, seizures
+from xcoll.systemic.fragility.gain import displacement
+from xcoll.systemic.fragility.incentives import frontier
+from xcoll.systemic.fragility.spirals import spiral
 from xcoll.systemic.system import System
 
 __all__ = ["Toxicity", "toxicity"]

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.systemic.small import ASSETS, near, system, venue
 from xcoll.errors import ParameterError
-from xcoll.systemic.breaches import breach_falls, seizures
 from xcoll.systemic.cascade import cascade
 from xcoll.systemic.episode import Episode
+from xcoll.systemic.fragility.breaches import breach_falls, seizures
 
 LT = np.array([0.8, 0.7, 0.0])
 

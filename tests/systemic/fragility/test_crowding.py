@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.systemic.small import line, system, venue
 from xcoll.errors import ParameterError
 from xcoll.liquidation.depth import Depth
-from xcoll.systemic.breaches import breach_falls, seizures
-from xcoll.systemic.crowding import crowding, largest
+from xcoll.systemic.fragility.breaches import breach_falls, seizures
+from xcoll.systemic.fragility.crowding import crowding, largest
 from xcoll.systemic.system import Impact
 
 THREE = ([[100, 0, 0]] * 3, [[0, 0, 74], [0, 0, 70], [0, 0, 60]])

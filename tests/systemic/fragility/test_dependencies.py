@@ -5,7 +5,7 @@ import pytest
 
 from tests.systemic.small import system, venue
 from xcoll.systemic.claims import Claims, Receipt
-from xcoll.systemic.dependencies import KINDS, edges
+from xcoll.systemic.fragility.dependencies import KINDS, edges
 
 PRICES = pd.Series([2.0, 1.0, 1.0], ["X", "Y", "S"])
 

@@ -17,7 +17,7 @@ import pandas as pd
 from xcoll.errors import DataError
 from xcoll.liquidation._kernels import ACCOUNT
 from xcoll.systemic.cascade import Cascade
-from xcoll.systemic.mutual import FundSize, Socialised, Waterfall, fund_size, waterfall
+from xcoll.systemic.losses.mutual import FundSize, Socialised, Waterfall, fund_size, waterfall
 from xcoll.systemic.shocks import Losses
 
 __all__ = ["ALL", "balances", "losses_by_user", "pass_on", "simulated", "sizes"]
