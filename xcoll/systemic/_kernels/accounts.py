@@ -141,9 +141,10 @@ def find(venues, feeds, accounts, state, desk, spare, s, ranked, crowd):
 
 @bare_kernel
 def enqueue(accounts, state, crowd, news, fifo) -> None:
-    """Put those who were found into the queue."""
+    """Put those who were found into the queue, where nobody has to look for them."""
     for x in range(news):
         i = crowd.fresh[x]
+        accounts.key[i] = np.inf
         state.turn[i] = crowd.count[ARRIVED] + x if fifo else accounts.rank[i]
     crowd.count[ARRIVED] += news
     crowd.count[QUEUED] = join(state.turn, crowd.queue, crowd.count[QUEUED], crowd.fresh, news)
@@ -227,9 +228,11 @@ def serve(
                     and rests(rules, world, state, prices, desk, i, s, feeds.risen[v], best)
                 )
             ):
-                if is_waiting(state, i):  # else it will be found again
+                if is_waiting(state, i):
                     queue[kept] = i
                     kept += 1
+                else:
+                    accounts.key[i] = -1.0
                 continue
             fetch(accounts, state, crowd, desk, i)
             touch(crowd, i)
@@ -242,7 +245,7 @@ def serve(
             if shares:
                 accounts.wallet[user] = state.budget[i]
             put_back(state, desk, i)
-            accounts.key[i], accounts.served[i] = -1.0, s
+            accounts.served[i] = s
             if out.account[i, CALLS] > calls:
                 closed += 1
                 if by_keepers and (len(world.size) > 0 or limit < np.inf):
@@ -254,6 +257,8 @@ def serve(
             if is_waiting(state, i):
                 queue[kept] = i
                 kept += 1
+            else:
+                accounts.key[i] = -1.0
         capital = settle_purse(venues, pool, v, limit, capital)
         for a in range(len(desk.c)):
             record.sold[v, s, a] += pool.sold[a]
@@ -308,6 +313,8 @@ def storefronts(
             if is_waiting(state, queue[x]):
                 queue[kept] = queue[x]
                 kept += 1
+            else:
+                accounts.key[queue[x]] = -1.0
         crowd.count[QUEUED] = kept
 
 

@@ -127,7 +127,9 @@ class Accounts(NamedTuple):
     venue: np.ndarray
     rank: np.ndarray  # order of service among those of one moment
     place: np.ndarray  # account of a rank
-    key: np.ndarray  # health over level of the call, over the level of the feeds it was judged at
+    # Health over level of the call, over the level of the feeds it was judged at; −1 for who has to
+    # be judged anew, infinite in the queue and without debt.
+    key: np.ndarray
     user: np.ndarray
     wallet: np.ndarray  # dollars set aside by user
     default: np.ndarray  # step from which it is closed whatever its health; −1 never
