@@ -6,7 +6,7 @@ VALUES = {
     "05_haircuts": {"replications": 100, "calibrate_from": "2022-01-01"},
     "05b_baskets": {"paths": 2_000},
     "05c_recalibration": {"trial_every": "364D"},
-    "06_liquidation_backtest": {"cohort_size": 800, "side_size": 200},
+    "06_liquidation_backtest": {"cohort_size": 800, "side_size": 200, "every": "28D"},
     "06b_thresholds": {"size": 300, "factors": "[0.6, 1.0, 1.7]"},
     "06c_surroundings": {"size": 200, "paths": 40},
     "07_stress_and_contagion": {"size": 200},

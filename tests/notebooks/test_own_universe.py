@@ -30,12 +30,16 @@ def test_a_small_universe_of_ones_own_goes_the_whole_way(tmp_path):
     (tmp_path / "winter.yaml").write_text(winter, encoding="utf-8")
     given |= {"scenarios_file": tmp_path / "winter.yaml", "severity": "as given"}
     given |= {"scenario": "my winter"}
+    # 0.975 is also the level that 04 falls back on: both levels are one then.
+    given |= {"confidence": 0.975}
     words = [word for name, value in given.items() for word in ("-p", f"{name}={value}")]
     words += quick.arguments()
     assert cli.main(["run", "--reports", str(tmp_path / "reports"), *words]) == 0
     made = tmp_path / "reports" / "default" / "artifacts"
     table = pd.read_parquet(made / "05_haircuts" / "parameters.parquet")
     assert set(table["asset"]) == {*kept}
+    forecasts = pd.read_parquet(made / "04_tail_risk" / "tail_forecasts.parquet")
+    assert forecasts["confidence"].unique().tolist() == [0.975]
     signs = pd.read_parquet(made / "05c_recalibration" / "delisting.parquet")
     assert signs["said"].isna().all()
     losses = pd.read_parquet(made / "07b_scenarios" / "scenario_losses.parquet")

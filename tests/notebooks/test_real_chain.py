@@ -202,18 +202,3 @@ def test_bad_parameters_stop_before_anything_runs(report, capsys, setting, words
     assert words in said
     assert "done" not in said
     assert hashes(report) == before
-
-
-def test_a_confidence_from_the_command_line_reaches_the_haircuts(report, tmp_path):
-    shutil.copytree(report.parent / ".steps", tmp_path / ".steps")
-    # 0.975 is also the level that 04 falls back on: both levels are one then.
-    same = quick.arguments("02_volatility", "04_tail_risk", "05_haircuts")
-    arguments = ["--until", "05", "-p", "confidence=0.975", *same]
-    assert cli.main(["run", "--reports", str(tmp_path), *arguments]) == 0
-    steps = publish.manifest(tmp_path / "default")["steps"]
-    old = publish.manifest(report)["steps"]
-    assert steps["02_volatility"]["key"] == old["02_volatility"]["key"]
-    file = "artifacts/05_haircuts/parameters.parquet"
-    milder, given = (pd.read_parquet(folder / file) for folder in (tmp_path / "default", report))
-    volatile = given["asset"].isin(["BTC", "ETH", "LINK"])
-    assert (milder.loc[volatile, "haircut"] < given.loc[volatile, "haircut"]).all()

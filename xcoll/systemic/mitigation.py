@@ -195,9 +195,15 @@ def verdicts(
         ``measure``; for bad debt ``saved``, ``saved_low``, ``saved_high`` (positive where lenders
         lose less); for penalties ``cost``, ``cost_low``, ``cost_high`` and for hours until service
         ``delay``, ``delay_low``, ``delay_high`` (positive where it is more); ``verdict``: "saves
-        lenders", "makes it worse for lenders" or "no difference that can be told".
+        lenders", "makes it worse for lenders" or "no difference that can be told".  One episode
+        has no intervals: they are NaN, and no difference can be told.
     """
-    table = paired(dict(found), "as it is", list(COLUMNS), rng, 1, level=level)
+    if len(found["as it is"]) == 1:
+        twice = {name: pd.concat([one, one]) for name, one in found.items()}
+        table = paired(twice, "as it is", list(COLUMNS), rng, 1, level=level)
+        table = table.assign(low=np.nan, high=np.nan, differs=False)
+    else:
+        table = paired(dict(found), "as it is", list(COLUMNS), rng, 1, level=level)
     rows = []
     for name, part in table.groupby("case", sort=False):
         part = part.set_index("outcome")

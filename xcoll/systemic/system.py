@@ -141,8 +141,9 @@ class Venue:
                     "give one an account"
                 )
         if self.borrow_to is not None and not (self.borrow_to > 1.0).all():
+            low = self.borrow_to[~(self.borrow_to > 1.0)][0]
             raise ParameterError(
-                f"{self.name}: borrow_to is {np.nanmin(self.borrow_to):g}; give health factors "
+                f"{self.name}: borrow_to is {low:g}; give health factors "
                 "above 1, infinite for who does not borrow again"
             )
 

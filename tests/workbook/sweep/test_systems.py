@@ -1,7 +1,6 @@
 """The work "shocks" on a small synthetic market: the same shocks however they are spread."""
 
 import json
-from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -10,40 +9,19 @@ import pytest
 from tests.collateral import world
 from tests.workbook.sweep import market
 from xcoll.errors import ParameterError
-from xcoll.liquidation import backtest
 from xcoll.systemic import shocks
-from xcoll.systemic.setting import Ground, Setting
+from xcoll.systemic.setting import Ground
 from xcoll.workbook import project
 from xcoll.workbook.streams import stream
 from xcoll.workbook.sweep import grid as grids
 from xcoll.workbook.sweep import works
-from xcoll.workbook.sweep.inputs import Read
 
 SHOCKS = works.WORKS["shocks"]
-ASSUMED = Setting(1e9, 120, 0.2, 0.4, 1.2, 0.02, 0.0, 3e7, 2 / 3, 71)
-AROUND = backtest.Setting(
-    "7D", "30D", "7D", 1.5, 1.0, 0.2, 1e9, "1h", 0.005, "1h", 0.01, 30.0, 5e7, 0.7, "2h", 0.05
-)
 
 
 @pytest.fixture(scope="module")
 def read():
-    made = market.made()
-    names = world.UNIVERSE.collateral
-    matrix = np.full((len(names), len(names)), 0.6)
-    np.fill_diagonal(matrix, 1.0)
-    now = pd.DataFrame(matrix, names, names)
-    returns = np.log(made["prices"][names]).diff().iloc[1:]
-    return Read(
-        {
-            **made,
-            "residuals": returns / returns.std(),
-            "correlation_now": now,
-            "correlation_stress_high": 0.5 * (now + 1.0),
-            "backtest_setting": asdict(AROUND),
-            "system_setting": asdict(ASSUMED),
-        }
-    )
+    return market.made()
 
 
 def rows(read, chunk=1_000, **values):
@@ -62,7 +40,7 @@ def test_shocks_are_the_same_however_they_are_spread(read):
 
 
 def test_they_are_those_of_a_run_by_hand(read):
-    system = ASSUMED.system(Ground.of(read.__getitem__), stream("system", 71))
+    system = market.SYSTEM.system(Ground.of(read.__getitem__), stream("system", 71))
     now, high = read["correlation_now"], read["correlation_stress_high"]
     moving = [a for a in now.index if a not in world.UNIVERSE.stablecoins]
     nu = shocks.degrees_of_freedom(read["residuals"][moving], "7D")

@@ -38,7 +38,8 @@ def table(library: Library) -> pd.DataFrame:
                     "assumed": found.assumed if found else True,
                 }
             )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    made = pd.DataFrame(rows, columns=COLUMNS)
+    return made.astype({"date": "datetime64[us]"})  # seconds, which dates have, no file keeps
 
 
 def words(component: str, value: Any) -> str:
