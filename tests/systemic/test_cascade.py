@@ -170,6 +170,15 @@ def test_an_account_of_which_the_oracle_knows_nothing_keeps_its_balances():
     assert np.array_equal(result.debt, one.book.debt)
 
 
+def test_an_account_that_is_called_while_the_oracle_is_late_is_read_once():
+    who = Borrowers(call=1.2, target=1.25, attentive=1.0, delay="5h")
+    one = small.venue("one", [100, 0, 0], [0, 0, 70])
+    system = System([one], World(Oracle(lag="5h"), borrowers=who))
+    result = cascade(system, prices(0.5)).venues["one"]
+    assert result.bars["paper"].tolist() == [20.0]
+    assert result.column("under").tolist() == [20.0]
+
+
 def test_who_recovers_within_a_step_does_not_wait():
     """Debt in an asset that others sell: their sales bring the account back."""
     engine = Exchange(exchange.Rules(maintenance=0.1, share=0.05, fee=0.0))

@@ -358,9 +358,11 @@ def read_all(
             i = crowd.fresh[x]
             x += 1
             fetch(accounts, state, crowd, desk, i)
-            touch(crowd, i)
-            put_back(state, desk, i)
-            take_reading(rules, world, prices, state, desk, i, s, steps, last, out)
+            secured, total = standing(rules, desk, state.scale[i], state.large[i])
+            if is_breached(rules, secured, total):
+                touch(crowd, i)
+                put_back(state, desk, i)
+                read(world, state, prices, desk, i, s, steps, last, True, False, total, out)
     for v in range(len(venues.code)):
         rules, prices = rules_of(venues, v), prices_of(venues, feeds, spare, v)
         world, out = world_of(venues, outside, market, feeds, v), out_of(record, v)
