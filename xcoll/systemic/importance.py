@@ -29,10 +29,7 @@ def without_asset(system: System, asset: str) -> System:
     checks.one_of("asset", asset, system.assets)
     place, venues = system.assets.index(asset), []
     for venue in system.venues:
-        lt = venue.rates.threshold * system.opening
-        carried = venue.book.collateral * lt
-        whole = carried.sum(axis=1)
-        share = np.divide(carried[:, place], whole, out=np.zeros_like(whole), where=whole > 0.0)
+        share = _carried(system, venue, place)
         collateral = venue.book.collateral.copy()
         collateral[:, place] = 0.0
         venues.append(_kept(venue, collateral, venue.book.debt * (1.0 - share)[:, None]))
@@ -63,6 +60,13 @@ def without_users(system: System, users: Sequence[int]) -> System:
         for venue, out in zip(system.venues, parts, strict=True)
     ]
     return system.changed(venues=[venue for venue in venues if venue is not None])
+
+
+def _carried(system: System, venue: Venue, place: int) -> np.ndarray:
+    """Share of each account's debt that one of its collaterals carries, by ``C·LT``."""
+    carried = venue.book.collateral * (venue.rates.threshold * system.opening)
+    whole = carried.sum(axis=1)
+    return np.divide(carried[:, place], whole, out=np.zeros_like(whole), where=whole > 0.0)
 
 
 def _kept(venue: Venue, collateral: np.ndarray, debt: np.ndarray) -> Venue | None:
@@ -149,11 +153,6 @@ def _own(kind: str, name: str | int, system: System, lost: np.ndarray) -> float:
     layout = system.layout
     if kind == "user":
         return float(lost[layout.users == name].sum())
-    place, shares = system.assets.index(str(name)), []
-    for venue in system.venues:
-        carried = venue.book.collateral * (venue.rates.threshold * system.opening)
-        whole = carried.sum(axis=1)
-        shares.append(
-            np.divide(carried[:, place], whole, out=np.zeros_like(whole), where=whole > 0)
-        )
+    place = system.assets.index(str(name))
+    shares = [_carried(system, venue, place) for venue in system.venues]
     return float(lost @ np.concatenate(shares))
