@@ -4,6 +4,7 @@ from tests.benchmarks import (
     correlation,
     evaluation,
     liquidation,
+    margin,
     recalibration,
     systemic,
     tail,
@@ -18,4 +19,5 @@ CASES = {
     "recalibration": recalibration.CASES,
     "liquidation": liquidation.CASES,
     "systemic": systemic.CASES,
+    "margin": margin.CASES,
 }

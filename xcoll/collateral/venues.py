@@ -58,12 +58,14 @@ AnyVenue = Annotated[
 class Venues(Model):
     """All published parameter sets, and which asset of the universe each token stands for.
 
-    tokens: venue token → symbol, or None where the universe has no such asset.
+    tokens: venue token → symbol, or None where the universe has no such asset.  margins: rules for
+    derivatives, which `margin.venues` reads.
     """
 
     date: datetime.date
     tokens: dict[str, str | None]
     venues: dict[str, AnyVenue]
+    margins: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _mapped(self) -> Self:

@@ -1,5 +1,5 @@
-"""Files that a user brings: prices as csv or parquet; universe, venues, add-ons and scenarios as
-YAML.
+"""Files that a user brings: prices as csv or parquet; universe, venues, add-ons, scenarios and
+sample books as YAML.
 """
 
 import csv
@@ -20,6 +20,10 @@ from xcoll.collateral.addons import Addons
 from xcoll.collateral.universe import Universe
 from xcoll.collateral.venues import Venues
 from xcoll.errors import DataError
+from xcoll.margin import samples
+from xcoll.margin import venues as margin_venues
+from xcoll.margin.samples import Sample
+from xcoll.margin.venues import AnyRule
 from xcoll.market import quality
 from xcoll.market.prices import Prices, parse
 from xcoll.systemic.stress import library as scenarios
@@ -29,6 +33,8 @@ __all__ = [
     "data_card",
     "read_addons",
     "read_bars",
+    "read_books",
+    "read_margins",
     "read_prices",
     "read_scenarios",
     "read_table",
@@ -79,6 +85,16 @@ def read_universe(path: Path | str) -> Universe:
 def read_venues(path: Path | str) -> Venues:
     """Published venue parameters; `DataError` names the file, the venue, the field and the fix."""
     return venue_sets.parse(read_yaml(path), Path(path).name)
+
+
+def read_margins(path: Path | str) -> dict[str, AnyRule]:
+    """Margin rules of a venue file by their keys; `DataError` names file, venue, field and fix."""
+    return margin_venues.parse(read_yaml(path), Path(path).name)
+
+
+def read_books(path: Path | str) -> dict[str, Sample]:
+    """Sample books of derivatives by name; `DataError` names file, book, leg and fix."""
+    return samples.parse(read_yaml(path), Path(path).name)
 
 
 def read_addons(path: Path | str) -> Addons:

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,6 +92,10 @@ class Run:
         """
         plain = re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text)
         display(Markdown(re.sub(r"(?<=\d) %", "\u00a0%", plain)))
+
+    def points(self, texts: Iterable[str]) -> None:
+        """Show several such sentences as a list."""
+        self.say("\n".join(f"- {text}" for text in texts))
 
     def table(
         self,

@@ -326,8 +326,8 @@ def deleverage(
         {
             "score": queue["score"],
             "closed": closed,
-            "left": -side * (held - closed),
-            "realised": side * closed * (queue["entry"] - bankruptcy),
+            "left": -side * (held - closed) + 0.0,  # no minus before a nought
+            "realised": side * closed * (queue["entry"] - bankruptcy) + 0.0,
             "forgone": closed * gap,
             "equity": equity - closed * gap,
         }

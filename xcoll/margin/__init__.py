@@ -1,0 +1,1 @@
+"""Portfolio margin: instruments, scenarios, requirements, mixed accounts."""

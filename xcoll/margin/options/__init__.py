@@ -1,0 +1,1 @@
+"""European options: Black (1976) prices, implied volatility, volatility surfaces."""
