@@ -237,7 +237,14 @@ def test_where_only_the_net_risk_counts_no_single_lot_brings_anything():
     assert stand(made, quotes, DERIVE).frame.loc["a", "excess_initial"] < 0.0
     by_leg, all_legs = (close(made, quotes, DERIVE, "a", p) for p in ("fastest", "together"))
     assert by_leg.whole
-    assert len(by_leg.steps) == 1
+    # all of both goes, the perpetual first, whose spread is the smaller
+    assert list(by_leg.steps["closed"]) == ["BTC-PERP", FUTURE]
+    assert list(by_leg.steps["share"]) == [1.0, 1.0]
+    np.testing.assert_allclose(by_leg.steps["cost"], [12.0, 20.0])
+    np.testing.assert_allclose(by_leg.steps["delta"], [40_000.0, 0.0])
+    assert by_leg.steps["excess"].iloc[-1] == pytest.approx(500.0 - 32.0)
+    future = stand(*held({"a": {FUTURE: -1.0}}, {"a": 488.0}), DERIVE).frame
+    assert by_leg.steps["excess"].iloc[0] == pytest.approx(future.loc["a", "excess_initial"])
     assert not all_legs.whole
     assert 0.0 < all_legs.steps["share"].item() < 1.0
     assert all_legs.cost < by_leg.cost
@@ -255,8 +262,8 @@ def test_a_part_is_closed_where_closing_everything_would_cost_too_much():
 
 
 def test_many_legs_are_closed_one_by_one():
-    rows = [("a", name, -1.0) for name in LISTED.frame.index if "-C" in name or "-P" in name]
-    made, quotes = held({"a": {name: q for _, name, q in rows if "PERP" not in name}}, {"a": 1e5})
+    legs = dict.fromkeys(LISTED.frame.index[LISTED.is_option], -1.0)
+    made, quotes = held({"a": legs}, {"a": 1e5})
     found = close(made, quotes, STANDARD, "a", "least cost", DEPTH)
     gone = found.steps.groupby("closed")["share"].sum()
     assert (gone <= 1.0 + 1e-9).all()
@@ -291,7 +298,7 @@ def test_only_the_account_that_is_asked_for_is_touched():
 
 def test_compare_has_every_policy_as_close_has_it():
     made, quotes = short_of("mixed")
-    found = compare(made, quotes, DERIVE, "mixed", DEPTH).set_index("policy")
+    found = compare(made, quotes, DERIVE, "mixed", DEPTH, move=0.02).set_index("policy")
     assert list(found.index) == list(POLICIES)
     mark = NOW.frame()["mark"].reindex(made.frame()["instrument"]).to_numpy()
     for policy, row in found.iterrows():
@@ -304,6 +311,8 @@ def test_compare_has_every_policy_as_close_has_it():
         assert row["delta"] == one.steps["delta"].max() > 0.0
         gross = (np.abs(one.book.quantity) * mark).sum() / (np.abs(made.quantity) * mark).sum()
         assert row["closed"] == pytest.approx(1.0 - gross, rel=1e-12)
+        between = sum(one.steps["delta"].tolist()[:-1])
+        assert row["drift"] == pytest.approx(0.02 * between, rel=1e-12)
         assert row["delta_left"] == pytest.approx(one.steps["delta"].iloc[-1], abs=1e-6)
 
 
@@ -355,6 +364,13 @@ def test_a_worthless_position_can_be_closed():
 def test_costs_that_are_none_are_named(given, said):
     with pytest.raises(ParameterError, match=said):
         Costs(**given)
+
+
+@pytest.mark.parametrize("move", [-0.1, np.nan, "x"])
+def test_a_bad_move_is_named(move):
+    made, quotes = short_of("long")
+    with pytest.raises(ParameterError, match="move is"):
+        compare(made, quotes, DERIVE, "long", move=move)
 
 
 def test_a_market_that_cannot_take_the_position_is_named():

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from tests.margin.traded import DERIVE, LISTED, NOW, PRICES, RULES, held, market
-from xcoll.errors import DataError, ParameterError
-from xcoll.margin.levels import liquidation_prices, surface
+from xcoll.errors import DataError, EstimationError, ParameterError
+from xcoll.margin.levels import liquidation_prices, nearest, surface
 from xcoll.margin.market import quote
 from xcoll.margin.standing import excess
 
@@ -128,6 +128,18 @@ def test_more_volatility_brings_the_levels_of_a_strangle_nearer():
     for side in ("down_move", "up_move"):
         left, equity = at(made, "a", DERIVE, {"BTC": wild[side]}, 1.3)
         assert abs(left) <= 1e-8 * equity
+
+
+def test_the_nearest_of_all_levels():
+    legs, cash = BOOKS["pair"]
+    made, quotes = held({"a": legs}, {"a": cash}, ENTRY)
+    found = liquidation_prices(made, quotes, DERIVE, "a")
+    asset, move = nearest(found)
+    assert move == found.loc[asset].filter(like="move").loc[lambda x: x.abs().idxmin()]
+    assert (found[["down_move", "up_move"]].abs().min() >= abs(move)).all()
+    made, quotes = held({"a": {"BTC": 1.0}})
+    with pytest.raises(EstimationError, match="no move of a single asset closes the account"):
+        nearest(liquidation_prices(made, quotes, DERIVE, "a"))
 
 
 def test_cash_alone_has_no_level():

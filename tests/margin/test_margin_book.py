@@ -80,7 +80,7 @@ def test_a_book_of_cash_alone():
     assert len(layout.row) == len(layout.account) == len(layout.strikes) == 0
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=20)
 @given(seed=seeds, sets=st.sampled_from([(), (("BTC", "ETH"),), (("ETH",),)]))
 def test_the_layout_is_that_of_plain_loops(seed, sets):
     rng = np.random.default_rng(seed)

@@ -133,8 +133,9 @@ def test_one_account_one_asset():
 def test_a_haircut_of_one_is_as_if_not_accepted():
     counted = COUNTED.copy()
     counted.loc["B", "ETH"] = 0.0
-    free_of_cost = 0.0 * COST
-    found = place(FREE, counted, NEEDED, cost=free_of_cost)
+    cost = 0.0 * COST
+    cost.loc["B", "ETH"] = np.nan
+    found = place(FREE, counted, NEEDED, cost=cost)
     assert found.placed.loc["B", "ETH"] == found.cost == 0.0
     np.testing.assert_allclose(found.counted["B"], 60.0)
 
@@ -158,8 +159,20 @@ def test_small_accounts_count_beside_large_ones():
     found = place(free, COUNTED, needed, cost=COST)
     assert (found.counted >= needed * (1.0 - 1e-9)).all()
     assert (found.counted <= needed * (1.0 + 1e-9)).all()
-    found = place(2.0 * free, COUNTED, needed * [1.0, 1e8], cost=COST)  # 1e-8 of the largest
-    np.testing.assert_allclose(found.price_of_need, [0.0125, 0.02])
+    only = COUNTED.where([[True, False], [False, True]])
+    free = pd.Series([2e12, 0.0], ASSETS)
+    for left in (0.0, 5e-5):
+        with pytest.raises(EstimationError, match=r"lack in all, in 1 of 2 accounts: .* in 'B'"):
+            place(free + [0.0, left], only, needed, cost=COST)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_prices_of_small_accounts_are_exact(seed):
+    free, counted, needed, cost, _ = world(seed, 6, 4)
+    needed = (needed.abs() + 1.0) * [1e8, 1e8, 1e8, 2.0, 2.0, 2.0]
+    found = place(1e8 * free, counted, needed, cost=cost)
+    expected = ((cost + found.worth) / counted).min(axis=1)  # without caps a need has no kink
+    np.testing.assert_allclose(found.price_of_need, expected)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -313,8 +326,12 @@ def test_compare_by_hand():
     np.testing.assert_allclose(table["placed"], [2 * (200 / 9 + 40), 135.0])
     np.testing.assert_allclose(table["counted"], [100.0, 100.0])
     unknown = COST.copy()
+    unknown.loc["A", "USD"] = np.nan  # where nothing is placed
+    assert compare({"optimal": best.placed}, COUNTED, unknown).loc["optimal", "cost"] == 2.75
     unknown.loc["B", "ETH"] = np.nan
     assert compare({"optimal": best.placed}, COUNTED, unknown)["cost"].isna().all()
+    refused = COUNTED.mul([1.0, np.nan], axis=0)
+    assert compare({"optimal": best.placed}, refused).loc["optimal", "counted"] == 40.0
     with pytest.raises(DataError, match="'B' in optimal is missing"):
         compare({"optimal": best.placed.drop("B")}, COUNTED, COST)
 
@@ -322,12 +339,21 @@ def test_compare_by_hand():
 def test_shortage_says_how_much_and_where():
     # 100 + 80 counted of A and B at most where all ether goes to A
     needed = pd.Series([80.0, 130.0], ACCOUNTS)
-    with pytest.raises(EstimationError, match=r"^30\.00 dollars .* 1 accounts: 30\.00 in 'B';"):
+    with pytest.raises(
+        EstimationError, match=r"^30\.00 dollars .* 1 of 2 accounts: 30\.00 in 'B';"
+    ):
         place(FREE, COUNTED, needed, cost=COST)
     with pytest.raises(EstimationError, match=r"needed \* even\(\.\.\.\)"):
         place(FREE, COUNTED, NEEDED, cost=COST, buffer=1.0)
-    with pytest.raises(EstimationError, match=r"^100\.00 dollars .* 2 accounts: 60\.00 in 'B', 40"):
+    with pytest.raises(
+        EstimationError, match=r"^100\.00 dollars .* 2 of 2 accounts: 60\.00 in 'B', 40"
+    ):
         place(FREE, np.nan * COUNTED, NEEDED)
+    # the fewest dollars lack where ether goes to A first, though B is the smaller one
+    with pytest.raises(
+        EstimationError, match=r"^10\.00 dollars .* 1 of 2 accounts: 10\.00 in 'B';"
+    ):
+        place(FREE * [0.0, 1.0], COUNTED, pd.Series([80.0, 10.0], ACCOUNTS))
     with pytest.raises(EstimationError, match=r"^100\.00 dollars"):
         place(0.0 * FREE, COUNTED, NEEDED)
     with pytest.raises(EstimationError, match=r"^100\.00 dollars"):
@@ -350,12 +376,13 @@ def test_shares_by_hand():
     np.testing.assert_allclose(found.counted, (needed * shares).clip(lower=0.0), atol=1e-6)
 
 
-def test_accounts_that_accept_nothing_are_settled_at_once(monkeypatch):
+def test_accounts_where_nothing_counts_are_settled_at_once(monkeypatch):
     solved = []
     monkeypatch.setattr(placing, "linprog", lambda *a, **k: solved.append(1) or linprog(*a, **k))
     names = list(range(20))
-    counted = pd.DataFrame({"USD": [1.0] * 2 + [np.nan] * 18}, names)
-    shares = even(pd.Series({"USD": 1.0}), counted, pd.Series(1.0, names))
+    counted = pd.DataFrame({"USD": [1.0] * 11 + [np.nan] * 9}, names)
+    caps = pd.DataFrame({"USD": [np.inf] * 2 + [0.0] * 18}, names)
+    shares = even(pd.Series({"USD": 1.0}), counted, pd.Series(1.0, names), caps=caps)
     np.testing.assert_allclose(shares, [0.5] * 2 + [0.0] * 18, atol=2e-9)
     assert len(solved) == 2
 

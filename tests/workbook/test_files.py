@@ -178,6 +178,21 @@ def test_the_bundled_venues():
     assert "aave-v3-ethereum" in files.read_venues(DATA / "venues.yaml").venues
 
 
+def test_the_bundled_margins_and_books():
+    assert {"derive-portfolio", "deribit-portfolio", "deribit-standard"} == set(
+        files.read_margins(DATA / "venues.yaml")
+    )
+    assert "mixed account" in files.read_books(DATA / "books.yaml")
+
+
+@pytest.mark.parametrize("read", [files.read_margins, files.read_books])
+def test_margins_and_books_that_cannot_be_read_name_the_file(tmp_path, read):
+    with pytest.raises(DataError, match="no such file"):
+        read(tmp_path / "mine.yaml")
+    with pytest.raises(DataError, match=r"mine\.yaml"):
+        read(written(tmp_path, "nothing: here\n", "mine.yaml"))
+
+
 def test_the_data_card_says_what_the_file_is(bundled):
     card = files.data_card(DATA / "crypto_prices.csv", bundled[1])
     assert card["sha256"].startswith("e1a068ff")

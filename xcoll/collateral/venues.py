@@ -9,7 +9,7 @@ import datetime
 from typing import Annotated, Any, Self
 
 import pandas as pd
-from pydantic import Discriminator, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from xcoll.collateral.protocols import (
     Aave,
@@ -65,7 +65,7 @@ class Venues(Model):
     date: datetime.date
     tokens: dict[str, str | None]
     venues: dict[str, AnyVenue]
-    margins: dict[str, Any] = {}
+    margins: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _mapped(self) -> Self:

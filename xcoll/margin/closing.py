@@ -4,8 +4,9 @@
     fastest      at each step the lot that brings most excess
     together     the same share of every leg, the smallest that suffices
 
-A lot is a tenth of a leg.  A lot that brings no excess is left alone, and if every one of them
-brings none, so is the account: it is then closed whole.  Cash pays what closing costs:
+A lot is a tenth of a leg.  A lot that brings no excess is left alone; where none brings any, as
+when the legs offset each other, the account is closed whole, the cheapest leg first.  Cash pays
+what closing costs:
 
     spot, perpetual, future   |q|·mark·(half-spread + impact of |q|·S dollars)
     option                    |q|·(points·vega + impact of the delta's dollars), its mark at most
@@ -145,6 +146,26 @@ def _together(
     return left[first], [(-1, float(high), price[first], found[first])]
 
 
+def _rest(
+    book: Book,
+    quotes: Quotes,
+    rule: Rule,
+    costs: Costs,
+    level: str,
+    left: np.ndarray,
+    paid: float,
+) -> list:
+    """Steps that close what is `left`, the cheapest leg first."""
+    price, steps = costs.of(book, quotes, left), []
+    legs = np.flatnonzero(left)
+    for leg in legs[np.argsort(price[legs], kind="stable")]:
+        share, paid = abs(left[leg] / book.quantity[leg]), paid + price[leg]
+        left = np.where(np.arange(len(left)) == leg, 0.0, left)
+        found = _excess(book, quotes, rule, left[None], np.array([paid]), level)[0]
+        steps.append((leg, share, price[leg], found))
+    return steps
+
+
 POLICIES = {
     "least cost": (_legs, lambda gain, cost: gain / np.maximum(cost, 1e-12)),
     "fastest": (_legs, lambda gain, cost: gain),
@@ -177,11 +198,9 @@ def close(
     left, steps = way(mine, quotes, rule, costs, level, score)
     short = _excess(mine, quotes, rule, left[None], np.array([sum(s[2] for s in steps)]), level)[0]
     whole = short < 0.0
-    if whole and left.any():  # nothing less than the whole suffices
-        price, left = costs.of(mine, quotes, left).sum(), np.zeros_like(left)
-        paid = np.array([sum(step[2] for step in steps) + price])
-        found = _excess(mine, quotes, rule, left[None], paid, level)[0]
-        steps.append((-1, 1.0, price, found))
+    if whole and left.any():
+        steps += _rest(mine, quotes, rule, costs, level, left, sum(step[2] for step in steps))
+        left = np.zeros_like(left)
     cost = float(sum(step[2] for step in steps))
     after = _closed(mine, quotes, left, cost)
     standing = stand(after, quotes, rule).frame.iloc[0]
@@ -203,12 +222,15 @@ def compare(
     account: str,
     costs: Costs | None = None,
     level: str = "initial",
+    move: float = 0.01,
 ) -> pd.DataFrame:
     """Every policy on one account: what it costs and leaves, a row a policy.
 
     policy, steps, cost, equity (left), closed (share of the gross market value that was closed),
-    delta (largest on the way, dollars), delta_left, health, whole.
+    delta (largest on the way, dollars), delta_left, drift (dollars lost if prices go by `move`
+    against the open delta between every two steps), health, whole.
     """
+    checks.at_least("move", move, 0.0)
     rows = []
     for policy in POLICIES:
         found = close(book, quotes, rule, account, policy, costs, level)
@@ -222,12 +244,13 @@ def compare(
                 1.0 - after / before if before > 0.0 else 0.0,
                 max(found.steps["delta"].max(), 0.0) if len(found.steps) else 0.0,
                 _delta(found.book, quotes),
+                move * found.steps["delta"].iloc[:-1].sum(),
                 found.health,
                 found.whole,
             )
         )
-    names = ["policy", "steps", "cost", "equity", "closed", "delta", "delta_left", "health"]
-    return pd.DataFrame(rows, columns=[*names, "whole"])
+    names = ["policy", "steps", "cost", "equity", "closed", "delta", "delta_left", "drift"]
+    return pd.DataFrame(rows, columns=[*names, "health", "whole"])
 
 
 def _excess(

@@ -12,13 +12,13 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from xcoll import checks
-from xcoll.errors import ParameterError
+from xcoll.errors import EstimationError, ParameterError
 from xcoll.margin.book import Book
 from xcoll.margin.market import Quotes
 from xcoll.margin.rules.requirement import Rule
 from xcoll.margin.standing import excess
 
-__all__ = ["liquidation_prices", "surface"]
+__all__ = ["liquidation_prices", "nearest", "surface"]
 
 STEPS = 48  # states looked at on each side before a root is refined
 LOWEST, HIGHEST = -0.95, 3.0
@@ -70,6 +70,20 @@ def _first(
         if left(high) <= 0.0:
             return float(np.expm1(brentq(left, low, high, xtol=1e-14, rtol=1e-14)))
     return np.nan
+
+
+def nearest(prices: pd.DataFrame) -> tuple[str, float]:
+    """Asset and move of the nearest liquidation among `liquidation_prices`.
+
+    Raises
+    ------
+    EstimationError : there is none.
+    """
+    moves = prices[["down_move", "up_move"]].stack().dropna()
+    if not len(moves):
+        raise EstimationError("no move of a single asset closes the account; show another one")
+    place = moves.abs().idxmin()
+    return str(place[0]), float(moves[place])
 
 
 def surface(

@@ -318,13 +318,12 @@ def _lacking(desk: _Desk) -> EstimationError:
     """What the placing that lacks least lacks, and where."""
     whole = np.ones(len(desk.n))
     _, z, _, _ = _solved(desk, 0.0 * desk.c, whole, sparse.eye_array(len(whole)), desk.n)
-    lack = pd.Series(z * desk.n, desk.short).sort_values(ascending=False)
-    lack = lack[lack > ROUNDING * desk.n.max()]
+    lack = pd.Series(z * desk.n, desk.short)[z > ROUNDING].sort_values(ascending=False)
     where = ", ".join(f"{dollars:,.2f} in {name!r}" for name, dollars in lack.head(5).items())
     return EstimationError(
-        f"{lack.sum():,.2f} dollars of counted collateral lack in all, in {len(lack)} accounts: "
-        f"{where}{', …' if len(lack) > 5 else ''}; free more, or place needed * even(...), which "
-        "spreads the shortage"
+        f"{lack.sum():,.2f} dollars of counted collateral lack in all, in {len(lack)} of "
+        f"{len(desk.n)} accounts: {where}{', …' if len(lack) > 5 else ''}; free more, or place "
+        "needed * even(...), which spreads the shortage"
     )
 
 

@@ -173,7 +173,7 @@ def covers(given, quotes, account):
     return total
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(derandomize=True, deadline=None, max_examples=15)
 @given(seed=seeds, spreads=st.booleans())
 def test_it_is_what_a_search_over_prices_finds(seed, spreads):
     rng = np.random.default_rng(seed)
@@ -185,7 +185,7 @@ def test_it_is_what_a_search_over_prices_finds(seed, spreads):
     np.testing.assert_array_equal(found["initial"], found["maintenance"])
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(derandomize=True, deadline=None, max_examples=15)
 @given(seed=seeds, at=st.floats(0.0, 5.0))
 def test_a_covered_account_is_never_under_water_at_the_expiry(seed, at):
     """Units are bought with what is asked; then any price leaves the account at zero or more."""

@@ -50,7 +50,7 @@ def test_derive_published_vector():
     assert equity - found["initial"] == pytest.approx(-368.4876, abs=1e-4)
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=25)
 @given(
     seed=seeds,
     confidence=st.sampled_from([1.0, 0.6, 0.59, 0.0]),
@@ -91,7 +91,7 @@ def test_derive_is_its_plain_twin_where_basis_binds():
     assert found.accounts.loc["a", "initial"] == pytest.approx(initial, rel=1e-9)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=30)
 @given(seed=seeds, spreads=st.booleans())
 def test_deribit_is_its_plain_twin(seed, spreads):
     rng = np.random.default_rng(seed)

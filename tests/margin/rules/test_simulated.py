@@ -19,7 +19,7 @@ from xcoll.margin.market import quote
 from xcoll.margin.rules.simulated import MEASURES, Simulated, losses
 
 seeds = st.integers(0, 2**32 - 1)
-derandomized = settings(derandomize=True, deadline=None, max_examples=20)
+derandomized = settings(derandomize=True, deadline=None, max_examples=10)
 
 
 def moves(*prices, assets=("BTC",), elapsed=0.0):
@@ -64,7 +64,7 @@ def test_by_hand():
     )
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=40)
 @given(
     seed=seeds,
     n=st.integers(10, 60),

@@ -82,7 +82,7 @@ def test_spot_is_cut_by_its_haircut_held_or_owed():
     assert found.accounts.loc["a", "initial"] == pytest.approx(7_000.0)
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
+@settings(derandomize=True, deadline=None, max_examples=12)
 @given(seed=seeds)
 def test_every_position_is_on_its_own(seed):
     rng = np.random.default_rng(seed)
