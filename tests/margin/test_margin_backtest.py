@@ -165,7 +165,7 @@ def test_simulated_rules_draw_from_the_bars_up_to_the_date():
     seen = []
 
     def rule(at):
-        seen.append((at.time, at.pool.times, at.sigma, at.long_run, at.draws()))
+        seen.append((at.time, at.pool.times, at.sigma, at.long_run, at.forecast))
         return PLAIN
 
     asked(rules={"plain": rule}, every="40D", books=["pair"])
@@ -202,7 +202,7 @@ def test_a_var_is_passed_as_often_as_promised_and_a_halved_one_is_not():
     }
     books = parse({"books": {name: {"why": "a test", "legs": one} for name, one in legs.items()}})
     rules = {
-        "var": lambda at: Simulated(at.draws(), 0.95, "var"),
+        "var": lambda at: Simulated(at.forecast, 0.95, "var"),
         "half": lambda at: Simulated(at.draws(0.5 * at.sigma), 0.95, "var"),
     }
     found = judge(run(books, history, rules, np.random.default_rng(2), STEADY), 0.05)

@@ -13,6 +13,7 @@ nothing of their own moves.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -145,11 +146,16 @@ class Moment:
     bar: pd.Timedelta
     rng: np.random.Generator
 
-    def draws(self, sigma: np.ndarray | None = None) -> Draws:
-        """Joint moves at the forecast of the date, or at another `sigma`."""
+    @cached_property
+    def forecast(self) -> Draws:
+        """Joint moves at the forecast of the date."""
+        return self.draws(self.sigma)
+
+    def draws(self, sigma: np.ndarray) -> Draws:
+        """Joint moves at volatility `sigma`, by asset of the pool."""
         setting = self.setting
         return self.pool.draw(
-            self.sigma if sigma is None else sigma,
+            sigma,
             self.long_run,
             setting.bars,
             self.bar,
@@ -336,8 +342,8 @@ def fixed(rule: Rule) -> Callable[[Moment], Rule]:
 def simulated(confidence: float = 0.99) -> dict[str, Callable[[Moment], Rule]]:
     """Rules of the simulation: ES and VaR at the forecast, ES at the long run's volatility."""
     return {
-        "simulated": lambda at: Simulated(at.draws(), confidence),
-        "simulated VaR": lambda at: Simulated(at.draws(), confidence, "var"),
+        "simulated": lambda at: Simulated(at.forecast, confidence),
+        "simulated VaR": lambda at: Simulated(at.forecast, confidence, "var"),
         "long run": lambda at: Simulated(at.draws(at.long_run), confidence),
     }
 

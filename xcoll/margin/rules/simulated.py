@@ -24,23 +24,16 @@ from xcoll.margin.rules.requirement import Requirement
 __all__ = ["MEASURES", "Simulated", "losses"]
 
 
-def _var(order: np.ndarray, share: float) -> np.ndarray:
-    weight = np.zeros(order.shape)
-    place = min(math.floor(share), order.shape[1] - 1)
-    np.put_along_axis(weight, order[:, [place]], 1.0, axis=1)
-    return weight
+def _var(share: float, draws: int) -> np.ndarray:
+    return np.append(np.zeros(min(math.floor(share), draws - 1)), 1.0)
 
 
-def _es(order: np.ndarray, share: float) -> np.ndarray:
-    weight = np.zeros(order.shape)
+def _es(share: float, draws: int) -> np.ndarray:
     whole = math.floor(share)
-    np.put_along_axis(weight, order[:, :whole], 1.0 / share, axis=1)
-    if share > whole:
-        np.put_along_axis(weight, order[:, [whole]], (share - whole) / share, axis=1)
-    return weight
+    return np.append(np.ones(whole), share - whole)[:draws] / share
 
 
-MEASURES = {"es": _es, "var": _var}  # weights of the draws, by account
+MEASURES = {"es": _es, "var": _var}  # weights of the largest losses, n(1 − c) of them being meant
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +62,10 @@ class Simulated:
     def totals(self, book: Book, quotes: Quotes) -> np.ndarray:
         """Maintenance by account, dollars."""
         lost = losses(book, quotes, self.draws)
-        return np.maximum((self._weights(lost) * lost).sum(axis=1), 0.0)
+        weight = self._ranked(lost.shape[1])
+        first = lost.shape[1] - len(weight)
+        worst = np.sort(np.partition(lost, first, axis=1)[:, first:], axis=1)
+        return np.maximum(worst @ weight[::-1], 0.0)
 
     def requirement(self, book: Book, quotes: Quotes) -> Requirement:
         """The measure by account; contributions are each position's mean loss in the same draws."""
@@ -98,15 +94,22 @@ class Simulated:
         return Requirement(accounts, pd.Series(shares, name="contribution"), binding)
 
     def _weights(self, lost: np.ndarray) -> np.ndarray:
+        """Weight of each draw, by account."""
+        ranked, found = self._ranked(lost.shape[1]), np.zeros_like(lost)
+        order = np.argsort(-lost, axis=1, kind="stable")[:, : len(ranked)]
+        np.put_along_axis(found, order, ranked[None], axis=1)
+        return found
+
+    def _ranked(self, draws: int) -> np.ndarray:
+        """Weights of the largest losses, the largest first."""
         # 10·(1 − 0.9) is 0.9999999999999998, and means one draw
-        share = round(lost.shape[1] * (1.0 - self.confidence), 9)
+        share = round(draws * (1.0 - self.confidence), 9)
         if share < 1.0:
             raise ParameterError(
-                f"{lost.shape[1]} draws are too few for {self.confidence:g}; give at least "
+                f"{draws} draws are too few for {self.confidence:g}; give at least "
                 f"{math.ceil(round(1.0 / (1.0 - self.confidence), 9))}"
             )
-        order = np.argsort(-lost, axis=1, kind="stable")
-        return MEASURES[self.measure](order, share)
+        return MEASURES[self.measure](share, draws)
 
 
 def _whole(book: Book) -> Layout:
