@@ -194,7 +194,7 @@ def test_the_history_in_its_own_words():
 
 
 def test_a_var_is_passed_as_often_as_promised_and_a_halved_one_is_not():
-    history = History.of(*world(500, seed=11))
+    history = History.of(*world(400, seed=11))
     sides = {("BTC", "long"): 1e5, ("BTC", "short"): -1e5, ("ETH", "long"): 1e5}
     legs = {
         f"{side} {asset}": [{"kind": "perpetual", "asset": asset, "dollars": dollars}]
@@ -208,7 +208,7 @@ def test_a_var_is_passed_as_often_as_promised_and_a_halved_one_is_not():
     found = judge(run(books, history, rules, np.random.default_rng(2), STEADY), 0.05)
     found = found.set_index(["rule", "book"])
     n = found["dates"].iloc[0]
-    assert n == 500 - 1 - 159
+    assert n == 400 - 1 - 159
     low, high = stats.binom.ppf([0.005, 0.995], n, 0.05)
     for book in books:
         assert low <= found.loc[("var", book), "hits"] <= high

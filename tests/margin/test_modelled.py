@@ -15,7 +15,7 @@ from xcoll.margin.options.surface import Surface, ssvi
 VARIANCE = st.floats(0.01, 4.0)
 
 
-@settings(derandomize=True, deadline=None)
+@settings(derandomize=True, deadline=None, max_examples=40)
 @given(VARIANCE, VARIANCE, st.floats(1.0, 1.5))
 def test_at_the_money_it_goes_from_the_forecast_to_the_long_run(variance, long_run, premium):
     model = Implied(premium=premium)
@@ -35,7 +35,7 @@ def test_it_is_the_mean_of_a_variance_that_halves_its_way_back(years):
     assert found == pytest.approx(1.2 * np.sqrt(mean), rel=1e-9)
 
 
-@settings(derandomize=True, deadline=None)
+@settings(derandomize=True, deadline=None, max_examples=40)
 @given(VARIANCE, st.floats(1.01, 3.0), VARIANCE, st.floats(0.01, 3.0))
 def test_more_variance_is_more_volatility(variance, more, other, years):
     atm = Implied().at_the_money
@@ -81,7 +81,7 @@ def test_the_surfaces_are_those_of_ssvi_and_of_sigma():
             np.testing.assert_allclose(surface.sigma(T, k), direct, rtol=1e-4)
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(derandomize=True, deadline=None, max_examples=12)
 @given(
     st.floats(0.02, 3.0),
     st.floats(0.02, 3.0),

@@ -20,7 +20,7 @@ COST = pd.DataFrame([[0.05, 0.01], [0.05, 0.01]], ACCOUNTS, ASSETS)
 CAPS = pd.DataFrame(np.inf, ACCOUNTS, ASSETS)
 
 seeds = st.integers(0, 2**32 - 1)
-exactly = settings(derandomize=True, deadline=None, max_examples=30)
+exactly = settings(derandomize=True, deadline=None, max_examples=20)
 
 
 def world(seed, accounts=None, assets=None, ample=True):
@@ -175,7 +175,7 @@ def test_prices_of_small_accounts_are_exact(seed):
     np.testing.assert_allclose(found.price_of_need, expected)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(40, 70))
 def test_shares_of_small_and_large_accounts_can_be_placed(seed):
     rng = np.random.default_rng(seed)
     _, counted, needed, cost, caps = world(seed, 9, 5, ample=False)

@@ -80,7 +80,7 @@ def test_gains_are_locked_where_positions_are_isolated_and_losses_are_not():
     assert found[ISOLATED] == pytest.approx(equity - 3_000.0 - 150.0, rel=1e-13)
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
+@settings(derandomize=True, deadline=None, max_examples=15)
 @given(
     st.dictionaries(
         st.sampled_from(list(LISTED.frame.index)), st.floats(-5.0, 5.0), min_size=1, max_size=8
@@ -135,7 +135,7 @@ def test_the_tail_is_that_of_a_plain_loop():
     assert one.loc[ISOLATED, "probability"] == 0.1
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
+@settings(derandomize=True, deadline=None, max_examples=15)
 @given(
     st.dictionaries(
         st.sampled_from(list(LISTED.frame.index)), st.floats(-5.0, 5.0), min_size=1, max_size=6

@@ -18,7 +18,7 @@ PRICE = st.floats(1.0, 1e6)
 UNITS = st.floats(-100.0, 100.0)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=25)
 @given(PRICE, UNITS, st.floats(1.0, 1e6))
 def test_payoffs(price, units, entry):
     legs = {CALL: units, PUT: units, FUTURE: units}
@@ -42,7 +42,7 @@ def test_an_option_pays_nothing_at_its_strike():
     assert (settle(made, NEAR, PRICES).flows["dollars"] == 0.0).all()
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=15)
 @given(PRICE, st.lists(UNITS, min_size=3, max_size=3))
 def test_what_a_long_gains_its_short_loses(price, units):
     legs = dict(zip([CALL, PUT, FUTURE], units, strict=True))
@@ -168,7 +168,7 @@ def test_a_time_that_is_none_is_named(time):
         settle(made, time, PRICES)
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
+@settings(derandomize=True, deadline=None, max_examples=15)
 @given(st.floats(-2.0, 2.0), UNITS, st.floats(0.1, 1e4))
 def test_funding_is_paid_by_longs_to_shorts(rate, units, hours):
     premium, funding = pd.Series({"BTC": 0.01}), pd.Series({"BTC": rate})

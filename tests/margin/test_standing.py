@@ -92,7 +92,7 @@ def test_spot_in_use_by_hand():
     assert used["d", "ETH"] == -2.0  # spot that is owed stays a position
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=30)
 @given(
     st.tuples(UNITS, UNITS, UNITS, UNITS),
     st.floats(0.0, 5.0),
@@ -113,7 +113,7 @@ def test_spot_in_use_never_exceeds_what_is_held_or_short(legs, units, cash):
     assert (f["excess"] >= 0.0) == (f["health"] >= 1.0) or abs(f["excess"]) < 1e-7
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=15)
 @given(st.sampled_from(sorted(MIXED)), st.floats(-1e6, 1e6))
 def test_cash_moves_the_excess_dollar_for_dollar(account, dollars):
     made, quotes = held(MIXED, CASH)
@@ -172,7 +172,7 @@ def test_an_asset_that_counts_for_nothing_or_has_no_price_is_not_asked_for():
     assert list(top_up(stand(made, quotes, DERIVE), quotes).columns) == ["dollars", "ETH"]
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=30)
 @given(
     st.lists(st.floats(0.0, 1.0), min_size=2, max_size=2),
     st.floats(-3.0, 3.0),

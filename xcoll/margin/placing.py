@@ -305,7 +305,7 @@ def _solved(
         method="highs",
         options=TOLERANCES,
     )
-    if found.status == INFEASIBLE:
+    if found.status == INFEASIBLE and not len(price):  # with z there is always a solution
         return None
     if not found.success:
         raise EstimationError(f"the programme did not end: {found.message}; check the units")
