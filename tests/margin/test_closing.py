@@ -116,6 +116,7 @@ def test_an_account_in_no_need_is_left_alone(policy):
     assert found.cost == 0.0
     assert not found.whole
     np.testing.assert_array_equal(found.book.quantity, made.quantity)
+    np.testing.assert_array_equal(found.book.entry, made.entered(quotes).entry)
     assert found.equity == pytest.approx(made.equity(quotes)["a"], rel=1e-14)
 
 

@@ -10,11 +10,12 @@ from scipy import stats
 from tests.margin.traded import DERIVE, PLAIN, held
 from xcoll.errors import DataError, EstimationError, ParameterError
 from xcoll.margin import backtest
-from xcoll.margin.backtest import History, Setting, fixed, floored, judge, procyclicality, run
+from xcoll.margin.backtest import History, Setting, fixed, run
 from xcoll.margin.draws import Basis
 from xcoll.margin.market import Market, quote
 from xcoll.margin.modelled import Implied
 from xcoll.margin.options import black
+from xcoll.margin.outcomes import floored, judge, procyclicality
 from xcoll.margin.rules.simulated import Simulated
 from xcoll.margin.samples import parse, struck
 

@@ -59,13 +59,12 @@ def test_a_strategy_is_found_in_its_own_example(name, size):
 def test_its_opposite_is_one_where_both_sides_match(name):
     opposite = {leg: -q for leg, q in EXAMPLES[name].items()}
     found = list(of(opposite)["strategy"])
-    turned = {"covered put": "protective put", "protective put": "covered put"}
-    if STRATEGIES[name][1]:
-        assert found == [name, ACROSS]
-    elif name in turned:
-        assert found == [turned[name], ACROSS]
-    else:
-        assert found == [SINGLE, SINGLE, ACROSS]
+    turned = {
+        "covered call": [SINGLE, SINGLE],
+        "covered put": ["protective put"],
+        "protective put": ["covered put"],
+    }
+    assert found == [*turned.get(name, [name]), ACROSS]
 
 
 @pytest.mark.parametrize("line", ["BTC", "BTC-PERP", "BTC-31JAN23"])

@@ -236,7 +236,7 @@ def through_time(table: pd.DataFrame, name: str, title: str) -> Figure:
 def coverage(table: pd.DataFrame, title: str) -> Figure:
     """Losses above the margin by book and rule, against what one in a hundred promises.
 
-    `table` has book, rule, hits and expected, as of `backtest.judge`.
+    `table` has book, rule, hits and expected, as of `outcomes.judge`.
     """
     wide = table.pivot_table("hits", "book", "rule", sort=False)
     expected = table["expected"].max()
