@@ -19,7 +19,8 @@ from pydantic import Field, Strict
 from xcoll.margin import scenarios as engine
 from xcoll.margin.book import Book, Layout
 from xcoll.margin.instruments import YEAR
-from xcoll.margin.market import Quotes, by_name
+from xcoll.margin.market import Quotes
+from xcoll.margin.rules.contingencies import charges
 from xcoll.margin.rules.requirement import Requirement
 from xcoll.margin.rules.schema import (
     Contingencies,
@@ -61,7 +62,7 @@ class Grid(Named):
     def totals(self, book: Book, quotes: Quotes) -> np.ndarray:
         """Maintenance by account, dollars."""
         found = _Worst(self, book, quotes)
-        rows = found.loss + found.contingency
+        rows = found.loss + found.by_row(found.parts)
         return engine.by_account(book, found.layout, rows)
 
     def requirement(self, book: Book, quotes: Quotes) -> Requirement:
@@ -70,7 +71,7 @@ class Grid(Named):
         layout = found.layout
         loss, contingency, confidence = (
             engine.by_account(book, layout, rows)
-            for rows in (found.loss, found.contingency, found.confidence)
+            for rows in (found.loss, found.by_row(found.parts), found.by_row(found.doubts))
         )
         maintenance = loss + contingency
         accounts = pd.DataFrame(
@@ -184,11 +185,14 @@ class _Worst:
         n = len(self.states.steps[0])
         worst = gain.min(axis=1, initial=0.0)
         place = np.where(worst < 0.0, gain.argmin(axis=1), n + 1)
-        self.basis = self._basis()
-        binds = self.basis.sum(axis=1) < worst
-        self.place = np.where(binds, n, place)
-        self.loss = 0.0 - np.where(binds, self.basis.sum(axis=1), worst)
-        self.parts, self.contingency, self.confidence = self._contingencies()
+        basis = self._basis()
+        self.place = np.where(basis < worst, n, place)
+        self.loss = 0.0 - np.minimum(basis, worst)
+        self.parts, self.doubts = charges(rule.contingencies, book, quotes, self.layout)
+
+    def by_row(self, parts: np.ndarray) -> np.ndarray:
+        """Sum of dollars by sorted position."""
+        return np.bincount(self.layout.row, parts, len(self.layout.account))
 
     def _extend(self, gain: np.ndarray) -> np.ndarray:
         """Weigh and dampen extended scenarios in place; returns the factor of each gain."""
@@ -250,62 +254,11 @@ class _Worst:
         return gain[np.arange(len(gain)), worse[run]] * losing[run], runs.min(axis=1) * losing
 
     def _basis(self) -> np.ndarray:
-        """Loss of the basis scenario by row, as the one column of a table."""
-        found = np.zeros((len(self.layout.account), 1))
+        """What each row gains in the basis scenario, 0 or below."""
+        found = np.zeros(len(self.layout.account))
         if self.rule.contingencies.basis is not None and len(self.book):
-            np.add.at(found[:, 0], self._runs[0], self._parted[1])
+            np.add.at(found, self._runs[0], self._parted[1])
         return found
-
-    def _contingencies(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Dollars by sorted position, by row, and by row for the initial margin alone."""
-        rule, layout, quotes = self.rule.contingencies, self.layout, self.quotes
-        rows = len(layout.account)
-        if not len(self.book):
-            return np.zeros(0), np.zeros(rows), np.zeros(rows)
-        kind = self.book.instruments.kind
-        share = np.array([getattr(rule, one) if one != "option" else 0.0 for one in kind])
-        spot, q = quotes.spot[layout.group], self.quantity
-        parts = share[layout.instrument] * np.abs(q) * spot
-        is_option = self.book.instruments.is_option[layout.instrument]
-        if rule.option:
-            parts += rule.option * self._naked(is_option) * spot
-        if rule.offset:
-            parts += rule.offset * self._offset(~is_option) * spot
-        confidence = np.zeros(rows)
-        if rule.confidence is not None:
-            asset = quotes.instruments.group_asset
-            c = by_name(quotes.market.confidence, asset, 1.0)[layout.group]
-            short = np.where(c < rule.confidence.least, 1.0 - c, 0.0)
-            amount = short * rule.confidence.factor * np.abs(q) * spot
-            amount[(kind == "future")[layout.instrument]] = 0.0
-            confidence = np.bincount(layout.row, amount, rows)
-        return parts, np.bincount(layout.row, parts, rows), confidence
-
-    def _naked(self, is_option: np.ndarray) -> np.ndarray:
-        """Units of each short option that no long one at its strike and expiry covers."""
-        layout = self.layout
-        q = np.where(is_option, self.quantity, 0.0)
-        net, short = (np.add.reduceat(x, layout.strikes) for x in (q, np.minimum(q, 0.0)))
-        naked = np.divide(np.minimum(net, 0.0), short, out=np.zeros_like(net), where=short < 0.0)
-        lengths = np.diff(np.append(layout.strikes, len(q)))
-        return -np.minimum(q, 0.0) * np.repeat(naked, lengths)
-
-    def _offset(self, linear: np.ndarray) -> np.ndarray:
-        """Units of each linear position that one of the asset's other expiries offset."""
-        layout = self.layout
-        q = np.where(linear, self.quantity, 0.0)
-        by_run = np.add.reduceat(q, layout.groups)
-        row, group, run = self._runs
-        listed = self.book.instruments
-        of_group = np.searchsorted(listed.assets, listed.group_asset.astype(str))
-        pool = row * len(listed.assets) + of_group[group]  # units of one asset offset each other
-        long, short = (np.bincount(pool, np.maximum(side * by_run, 0.0)) for side in (1.0, -1.0))
-        both = np.divide(
-            np.minimum(long, short), long + short, out=np.zeros_like(long), where=long + short > 0.0
-        )
-        whole = np.add.reduceat(np.abs(q), layout.groups)
-        scale = np.divide(np.abs(by_run), whole, out=np.zeros_like(whole), where=whole > 0.0)
-        return np.abs(q) * (scale * both[pool])[run]
 
     def shares(self) -> np.ndarray:
         """Contribution of each position to the maintenance requirement, in the book's order."""
