@@ -71,8 +71,12 @@ def test_costs_are_never_negative_and_rise_with_the_size(name, units, more):
 
 @pytest.mark.parametrize(
     ("account", "rule"),
-    [*((account, "derive-portfolio") for account in SHORT)]
-    + [("mixed", "deribit-standard"), ("strangle", "deribit-portfolio")],
+    [
+        ("long", "deribit-portfolio"),
+        ("mixed", "derive-portfolio"),
+        ("strangle", "deribit-standard"),
+        ("loan", "deribit-standard"),
+    ],
 )
 @pytest.mark.parametrize("policy", POLICIES)
 def test_equity_is_conserved_but_for_costs_and_the_target_is_reached(account, policy, rule):
@@ -202,8 +206,10 @@ def test_the_first_step_costs_least_a_dollar_or_brings_most(account):
     assert gains[1] >= gains[0]
 
 
-@pytest.mark.parametrize("account", SHORT)
-@pytest.mark.parametrize("rule", [DERIVE, STANDARD], ids=lambda rule: rule.name)
+@pytest.mark.parametrize(
+    ("account", "rule"),
+    [("mixed", DERIVE), ("strangle", DERIVE), ("long", STANDARD), ("loan", STANDARD)],
+)
 def test_together_is_the_smallest_share_and_keeps_hedges(account, rule):
     made, quotes = short_of(account)
     found = close(made, quotes, rule, account, "together", DEPTH)

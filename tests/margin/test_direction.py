@@ -1,5 +1,6 @@
 """Wrong way and right way: signs and liquidation moves in closed form, and what is told."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -140,7 +141,8 @@ def test_what_a_close_out_takes_by_a_plain_loop():
 
 
 def test_a_position_that_never_moves_has_no_way():
-    table = compare(MARKET, PLAIN, drawn(still=True), "BTC", POSITION, MARGIN, ["ETH"])
+    with warnings.catch_warnings(action="error"):
+        table = compare(MARKET, PLAIN, drawn(still=True), "BTC", POSITION, MARGIN, ["ETH"])
     assert list(table["way"]) == ["none", "none"]
     assert table["beta"].isna().all()
 

@@ -32,8 +32,14 @@ def at(book, account, rule, moves, volatility=1.0):
 
 @pytest.mark.parametrize(
     ("account", "rule"),
-    [*((account, "derive-portfolio") for account in BOOKS)]
-    + [("hedged", "deribit-portfolio"), ("strangle", "deribit-standard")],
+    [
+        ("long", "deribit-standard"),
+        ("short", "derive-portfolio"),
+        ("strangle", "deribit-standard"),
+        ("hedged", "deribit-portfolio"),
+        ("hedged", "derive-portfolio"),
+        ("pair", "deribit-standard"),
+    ],
 )
 def test_at_a_liquidation_price_the_excess_is_zero_and_before_it_is_not(account, rule):
     (legs, cash), rule = BOOKS[account], RULES[rule]
@@ -136,6 +142,8 @@ def test_the_nearest_of_all_levels():
     asset, move = nearest(found)
     assert move == found.loc[asset].filter(like="move").loc[lambda x: x.abs().idxmin()]
     assert (found[["down_move", "up_move"]].abs().min() >= abs(move)).all()
+    by_hand = {"down_move": [-0.5, np.nan], "up_move": [0.2, 0.6]}
+    assert nearest(pd.DataFrame(by_hand, index=["BTC", "ETH"])) == ("BTC", 0.2)
     made, quotes = held({"a": {"BTC": 1.0}})
     with pytest.raises(EstimationError, match="no move of a single asset closes the account"):
         nearest(liquidation_prices(made, quotes, PLAIN, "a"))

@@ -125,7 +125,7 @@ BOOKS = st.dictionaries(
 )
 
 
-@settings(derandomize=True, deadline=None, max_examples=10)
+@settings(derandomize=True, deadline=None, max_examples=8)
 @given(BOOKS)
 def test_each_unit_is_used_once_and_savings_add_up(legs):
     made, quotes = held({"a": legs})
@@ -142,7 +142,7 @@ def test_each_unit_is_used_once_and_savings_add_up(legs):
         assert found["together"].iloc[-1] == pytest.approx(whole, rel=1e-12)
 
 
-@settings(derandomize=True, deadline=None, max_examples=15)
+@settings(derandomize=True, deadline=None, max_examples=12)
 @given(BOOKS)
 def test_without_contingencies_no_saving_is_negative(legs):
     assert (of(legs)["saving"] >= -1e-6).all()  # a worst case over scenarios is subadditive

@@ -210,7 +210,7 @@ def run(
     count, h = np.cumsum(known), setting.bars
     whole = count[h:] - count[:-h] == h  # all bars of the close-out are known
     places = np.flatnonzero(known[:-h] & (count[:-h] >= setting.least) & whole)
-    places = places[:: bars_in(every, history.bar)]
+    places = places[:: bars_in(checks.duration("every", every), history.bar)]
     if not len(places):
         raise EstimationError(
             f"no date has {setting.least} bars of all of {', '.join(assets)} before it and "
