@@ -9,7 +9,7 @@ import datetime
 from typing import Annotated, Any, Self
 
 import pandas as pd
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Tag, model_validator
 
 from xcoll.collateral.protocols import (
     Aave,
@@ -58,14 +58,12 @@ AnyVenue = Annotated[
 class Venues(Model):
     """All published parameter sets, and which asset of the universe each token stands for.
 
-    tokens: venue token → symbol, or None where the universe has no such asset.  margins: rules for
-    derivatives, which `margin.venues` reads.
+    tokens: venue token → symbol, or None where the universe has no such asset.
     """
 
     date: datetime.date
     tokens: dict[str, str | None]
     venues: dict[str, AnyVenue]
-    margins: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _mapped(self) -> Self:
@@ -132,4 +130,6 @@ def parse(document: Any, source: str = "venues") -> Venues:
     DataError
         Names `source`, then each venue, token and field at fault with what it should be.
     """
+    if isinstance(document, dict):  # margin.venues reads the rules for derivatives
+        document = {name: block for name, block in document.items() if name != "margins"}
     return validate(Venues, document, source)

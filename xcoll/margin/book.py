@@ -156,8 +156,8 @@ class Book:
         """Positions: account, instrument, quantity, entry."""
         return pd.DataFrame(
             {
-                "account": self.accounts[self.account],
-                "instrument": self.instruments.frame.index[self.instrument],
+                "account": pd.Series(self.accounts[self.account]).astype("str"),
+                "instrument": pd.Series(self.instruments.frame.index[self.instrument], dtype="str"),
                 "quantity": self.quantity,
                 "entry": self.entry,
             }

@@ -50,7 +50,7 @@ def parse(document: Any, source: str = "venues") -> dict[str, Grid | Standard]:
 def table(rules: dict[str, Grid | Standard]) -> pd.DataFrame:
     """key, name, rule, date, assumed, source: a row a rule."""
     rows = [
-        (key, one.name, one.rule, pd.Timestamp(one.date), one.assumed, one.source)
+        (key, one.name, one.rule, pd.Timestamp(one.date).as_unit("us"), one.assumed, one.source)
         for key, one in rules.items()
     ]
     return pd.DataFrame(rows, columns=["key", "name", "rule", "date", "assumed", "source"])
