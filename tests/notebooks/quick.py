@@ -17,7 +17,7 @@ VALUES = {
         "pushed": 800,
         "confidences": "[0.98, 0.99]",
     },
-    "08c_margin_backtest": {"every": "14D"},
+    "08c_margin_backtest": {"every": "28D"},
     "07c_breakers": {"size": 100, "draws": 120, "severities": '["severe"]', "largest": 2},
 }
 
