@@ -13,7 +13,7 @@ import pandas as pd
 
 from xcoll.errors import DataError
 from xcoll.margin.instruments import Instrument, Instruments
-from xcoll.margin.market import Market, Quotes
+from xcoll.margin.market import Market, Quotes, by_name
 
 __all__ = ["Book", "Layout", "book"]
 
@@ -123,6 +123,13 @@ class Book:
         mark = quotes.mark[self.instrument]
         start = np.where(np.isnan(self.entry), mark, self.entry)
         return self.quantity * (mark - np.where(self.is_linear, start, 0.0))
+
+    def funding(self, quotes: Quotes, years: float) -> np.ndarray:
+        """Dollars that each position pays in `years` of funding, ``q·mark·rate·years``."""
+        listed = self.instruments
+        rate = by_name(quotes.market.funding, listed.assets, 0.0)[listed.asset]
+        rate = np.where(listed.kind == "perpetual", rate, 0.0)
+        return self.quantity * (rate * quotes.mark * years)[self.instrument]
 
     @cached_property
     def is_linear(self) -> np.ndarray:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.errors import ParameterError
+from xcoll.estimators.tail import shortfall
 from xcoll.margin.book import Book, book
 from xcoll.margin.draws import Draws
 from xcoll.margin.instruments import Instruments, perpetual, spot
@@ -85,6 +86,7 @@ def compare(
     quotes = quote(made.instruments, market)
     standing = stand(made, quotes, rule).frame
     whole = losses(made, quotes, draws)
+    _, es, _ = shortfall.drawn(whole, [0.99])[0]
     each = losses(made.apart(), quotes, draws)
     is_line = made.instruments.kind[made.instrument] == "perpetual"
     rows = []
@@ -98,7 +100,6 @@ def compare(
         near = liquidation_prices(made, quotes, rule, name).loc[asset]
         moves = near[["down_move", "up_move"]].dropna()
         lost = float((whole[place] >= standing["equity"].iloc[place]).mean())
-        tail = np.sort(whole[place])[-max(round(0.01 * len(draws)), 1) :].mean()
         rows.append(
             (
                 side,
@@ -110,7 +111,7 @@ def compare(
                 moves.iloc[moves.abs().argmin()] if len(moves) else np.nan,
                 lost,
                 np.sqrt(lost * (1.0 - lost) / len(draws)),
-                tail / collateral,
+                es[place] / collateral,
             )
         )
     columns = ["side", "kept", "way", "beta", "health", "excess", "move", "lost", "error"]

@@ -94,10 +94,7 @@ class Draws:
 
     def funding(self, book: Book, quotes: Quotes) -> np.ndarray:
         """Dollars that each position pays over the horizon (received: below 0)."""
-        listed = book.instruments
-        rate = by_name(quotes.market.funding, listed.assets, 0.0)[listed.asset]
-        rate = np.where(listed.kind == "perpetual", rate, 0.0)
-        return book.quantity * (rate * quotes.mark * self.elapsed)[book.instrument]
+        return book.funding(quotes, self.elapsed)
 
 
 def draw(

@@ -120,6 +120,11 @@ class Market:
             )
         return float(self.currencies[currency])
 
+    def strikes(self, instruments: Instruments) -> np.ndarray:
+        """Strikes in dollars, NaN where none; `DataError` for a currency without a rate."""
+        names, currency = instruments.currencies
+        return instruments.strike * np.array([self.dollars(name) for name in names])[currency]
+
     def carried(self, asset: str, years: np.ndarray) -> np.ndarray:
         """Yearly carry of `asset` for forwards of `years`."""
         if isinstance(self.carry, pd.DataFrame):
@@ -245,8 +250,7 @@ def quote(
             f"the forward of {assets[beyond][0]} is {forward[beyond][0]:g} at {market.time}; "
             "mend its carry or premium"
         )
-    names, currency = instruments.currencies
-    strike = instruments.strike * np.array([market.dollars(name) for name in names])[currency]
+    strike = market.strikes(instruments)
     sigma = _volatility(instruments, market, forward, years, strike, volatility)
     mark = forward[instruments.group]
     made = Quotes(instruments, market, forward, years, strike, sigma, mark)

@@ -17,6 +17,7 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.errors import ParameterError
+from xcoll.estimators.tail import shortfall
 from xcoll.margin.book import Book
 from xcoll.margin.draws import Draws
 from xcoll.margin.market import Quotes
@@ -57,10 +58,7 @@ class Regimes:
         """
         book = self.book
         equity = book.equity(self.quotes)
-        kind = book.instruments.frame["kind"].to_numpy()[book.instrument]
-        gained = np.where(
-            np.isin(kind, ("perpetual", "future")), np.maximum(book.value(self.quotes), 0.0), 0.0
-        )
+        gained = np.where(book.is_linear, np.maximum(book.value(self.quotes), 0.0), 0.0)
         locked = pd.Series(self._sum(gained), book.accounts)
         parts = {
             name: pd.Series(self._sum(self.positions[name].to_numpy()), book.accounts)
@@ -108,14 +106,13 @@ class Regimes:
             margin = part["maintenance"].to_numpy()[:, None]
             left = alone if name == ISOLATED else np.maximum(whole - margin, 0.0)
             hits = left > 1e-9 * np.abs(each).max(initial=0.0)
-            worst = np.sort(left, axis=1)[:, ::-1]
-            count = max(round(left.shape[1] * (1.0 - confidence)), 1)
+            _, es, _ = shortfall.drawn(left, [confidence])[0]
             probability = hits.mean(axis=1)
             rows.append(
                 part[["account", "regime", "maintenance", "saving"]].assign(
                     probability=probability,
                     error=np.sqrt(probability * (1.0 - probability) / left.shape[1]),
-                    uncovered=worst[:, :count].mean(axis=1),
+                    uncovered=es,
                 )
             )
         return pd.concat(rows, ignore_index=True)

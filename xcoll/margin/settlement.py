@@ -61,8 +61,7 @@ def settle(
     if lacking.any():
         name = frame.index[book.instrument[lacking][0]]
         raise DataError(f"no settlement price for {name}; add its asset to the prices")
-    names, currency = book.instruments.currencies
-    strike = book.instruments.strike * np.array([market.dollars(name) for name in names])[currency]
+    strike = market.strikes(book.instruments)
     right = book.instruments.right
     pays = np.maximum(right * (price - strike), 0.0)[book.instrument]
     future = (frame["kind"] == "future").to_numpy()[book.instrument]
@@ -96,8 +95,5 @@ def settle(
 def fund(book: Book, quotes: Quotes, span: str | pd.Timedelta) -> Book:
     """The book after `span` of funding at the market's rates."""
     years = checks.duration("span", span) / YEAR
-    frame = book.instruments.frame
-    rate = by_name(quotes.market.funding, frame["asset"], 0.0)
-    rate = np.where(frame["kind"] == "perpetual", rate, 0.0)
-    paid = book.quantity * (quotes.mark * rate)[book.instrument] * years
+    paid = book.funding(quotes, years)
     return book.holding(book.quantity, -np.bincount(book.account, paid, len(book.accounts)))

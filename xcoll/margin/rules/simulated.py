@@ -15,6 +15,7 @@ import pandas as pd
 
 from xcoll import checks
 from xcoll.errors import ParameterError
+from xcoll.estimators.tail import shortfall
 from xcoll.margin import scenarios as engine
 from xcoll.margin.book import Book, Layout
 from xcoll.margin.draws import Draws
@@ -24,16 +25,7 @@ from xcoll.margin.rules.requirement import Requirement
 __all__ = ["MEASURES", "Simulated", "losses"]
 
 
-def _var(share: float, draws: int) -> np.ndarray:
-    return np.append(np.zeros(min(math.floor(share), draws - 1)), 1.0)
-
-
-def _es(share: float, draws: int) -> np.ndarray:
-    whole = math.floor(share)
-    return np.append(np.ones(whole), share - whole)[:draws] / share
-
-
-MEASURES = {"es": _es, "var": _var}  # weights of the largest losses, n(1 − c) of them being meant
+MEASURES = {"es": 1, "var": 0}  # places in what `shortfall.measure` gives
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +54,9 @@ class Simulated:
     def totals(self, book: Book, quotes: Quotes) -> np.ndarray:
         """Maintenance by account, dollars."""
         lost = losses(book, quotes, self.draws)
-        weight = self._ranked(lost.shape[1])
-        first = lost.shape[1] - len(weight)
-        worst = np.sort(np.partition(lost, first, axis=1)[:, first:], axis=1)
-        return np.maximum(worst @ weight[::-1], 0.0)
+        self._enough(lost.shape[1])
+        measured = shortfall.drawn(lost, [self.confidence])[0]
+        return np.maximum(measured[MEASURES[self.measure]], 0.0)
 
     def requirement(self, book: Book, quotes: Quotes) -> Requirement:
         """The measure by account; contributions are each position's mean loss in the same draws."""
@@ -94,22 +85,23 @@ class Simulated:
         return Requirement(accounts, pd.Series(shares, name="contribution"), binding)
 
     def _weights(self, lost: np.ndarray) -> np.ndarray:
-        """Weight of each draw, by account."""
-        ranked, found = self._ranked(lost.shape[1]), np.zeros_like(lost)
+        """Weight of each draw in the measure, by account."""
+        n = lost.shape[1]
+        self._enough(n)
+        # the measure is linear in the sorted losses: of unit vectors it gives its weights
+        units = np.eye(shortfall.depth(n, self.confidence))
+        ranked = shortfall.measure(units, n, self.confidence)[MEASURES[self.measure]]
         order = np.argsort(-lost, axis=1, kind="stable")[:, : len(ranked)]
+        found = np.zeros_like(lost)
         np.put_along_axis(found, order, ranked[None], axis=1)
         return found
 
-    def _ranked(self, draws: int) -> np.ndarray:
-        """Weights of the largest losses, the largest first."""
-        # 10·(1 − 0.9) is 0.9999999999999998, and means one draw
-        share = round(draws * (1.0 - self.confidence), 9)
-        if share < 1.0:
+    def _enough(self, draws: int) -> None:
+        if shortfall.beyond(draws, self.confidence) < 1.0:
             raise ParameterError(
                 f"{draws} draws are too few for {self.confidence:g}; give at least "
                 f"{math.ceil(round(1.0 / (1.0 - self.confidence), 9))}"
             )
-        return MEASURES[self.measure](share, draws)
 
 
 def _whole(book: Book) -> Layout:
