@@ -106,11 +106,10 @@ def test_a_part_of_the_chain_leaves_the_rest_marked_stale(project, capsys):
     assert not (project.reports / "empty").exists()
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_two_runs_give_the_same_bytes_whatever_the_jobs(project, tmp_path, jobs):
+@pytest.mark.parametrize("how", [["--jobs", "1"], ["--jobs", "2"], ["--fast"]], ids=" ".join)
+def test_two_runs_give_the_same_bytes_whatever_the_jobs_and_the_engine(project, tmp_path, how):
     fresh = tmp_path / "reports"
-    arguments = ["run", "--reports", str(fresh), "--jobs", jobs]
-    assert cli.main(arguments) == 0
+    assert cli.main(["run", "--reports", str(fresh), *how]) == 0
     here, there = report(project), fingerprint.tree(fresh / "default")
     there.pop("manifest.json")
     assert there == here
@@ -118,6 +117,7 @@ def test_two_runs_give_the_same_bytes_whatever_the_jobs(project, tmp_path, jobs)
     assert any(name.endswith(".parquet") for name in here)
 
 
+@pytest.mark.parametrize("engine", [[], ["--fast"]], ids=["standard", "fast"])
 @pytest.mark.parametrize(
     ("mode", "error", "cell"),
     [
@@ -126,9 +126,9 @@ def test_two_runs_give_the_same_bytes_whatever_the_jobs(project, tmp_path, jobs)
         ("die", "the kernel died", "cell 7 of 8"),
     ],
 )
-def test_a_notebook_that_fails_says_so_in_six_lines(project, capsys, mode, error, cell):
+def test_a_notebook_that_fails_says_so_in_six_lines(project, capsys, mode, error, cell, engine):
     before = report(project)
-    assert cli.main(["run", "-p", f"mode={mode}"]) == 1
+    assert cli.main(["run", "-p", f"mode={mode}", *engine]) == 1
     said = capsys.readouterr().err
     block = said[said.index("xcoll: ") :].strip().splitlines()
     assert len(block) == 6
@@ -152,7 +152,8 @@ def test_the_command_that_repeats_a_failure_holds_all_that_was_changed(project, 
     assert not (project.reports / "odd").exists()
 
 
-def test_a_cell_that_takes_too_long(project, capsys):
+@pytest.mark.parametrize("engine", [[], ["--fast"]], ids=["standard", "fast"])
+def test_a_cell_that_takes_too_long(project, capsys, engine):
     path = project.notebooks / "02_scale.ipynb"
     source = path.read_text()
     path.write_text(
@@ -161,7 +162,7 @@ def test_a_cell_that_takes_too_long(project, capsys):
         )
     )
     try:
-        assert cli.main(["run", "--timeout", "2"]) == 1
+        assert cli.main(["run", "--timeout", "2", *engine]) == 1
     finally:
         path.write_text(source)
     assert "took longer than 2 s" in capsys.readouterr().err
@@ -300,6 +301,28 @@ def test_an_interrupted_run_resumes(project, tmp_path, how):
     assert said.count("kept") == 3
     assert not list(reports.glob(".steps/*/.draft-*"))
     assert fingerprint.tree(reports / "default").keys() == {*report(project), "manifest.json"}
+
+
+@pytest.mark.parametrize("engine", [[], ["--fast"]], ids=["standard", "fast"])
+def test_no_kernel_outlives_a_run_that_was_killed(project, tmp_path, engine):
+    path = project.notebooks / "01_load.ipynb"
+    source, told = path.read_text(), tmp_path / "pid"
+    left = f"import time; Path('{told}').write_text(str(os.getpid())); time.sleep(60); frame ="
+    path.write_text(source.replace("frame =", left))
+    try:
+        process = spawn(project, "--reports", str(tmp_path / "reports"), "--only", "01", *engine)
+        until = time.monotonic() + 60
+        while time.monotonic() < until and not (told.is_file() and told.read_text()):
+            time.sleep(0.1)
+        process.kill()
+        process.communicate(timeout=60)
+    finally:
+        path.write_text(source)
+    kernel = Path("/proc", told.read_text())
+    until = time.monotonic() + 30
+    while time.monotonic() < until and kernel.exists():
+        time.sleep(0.1)
+    assert not kernel.exists()
 
 
 def test_a_swap_that_was_cut_short_is_mended(project):

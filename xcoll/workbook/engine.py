@@ -12,6 +12,7 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 import nbformat  # noqa: E402
 import papermill  # noqa: E402
+from jupyter_client.manager import AsyncKernelManager  # noqa: E402
 from nbclient.exceptions import CellTimeoutError, DeadKernelError  # noqa: E402
 from nbformat import NotebookNode  # noqa: E402
 from papermill.clientwrap import PapermillNotebookClient  # noqa: E402
@@ -96,6 +97,7 @@ class StepEngine(Engine):
         *,
         watch: _Watch,
         execution_timeout: int,
+        kernels: type[AsyncKernelManager],
         **_: object,
     ) -> NotebookNode:
         """Execute `nb_man.nb`; papermill calls this."""
@@ -110,6 +112,7 @@ class StepEngine(Engine):
         client = PapermillNotebookClient(
             nb_man,
             kernel_name=kernel_name,
+            kernel_manager_class=kernels,
             timeout=execution_timeout,
             startup_timeout=120,
             record_timing=False,
@@ -137,6 +140,7 @@ def execute(
     timeout: int,
     cancel: Cancel,
     on_cell: Callable[[int, int, str], None],
+    kernels: type[AsyncKernelManager] = AsyncKernelManager,
 ) -> NotebookNode:
     """Run the notebook `source` with `parameters` and write the executed one to `target`.
 
@@ -154,6 +158,8 @@ def execute(
         Lets another thread stop the kernel.
     on_cell : callable
         Told (index, number of cells, cell id) when a cell starts.
+    kernels : type
+        The manager that starts the kernel.
 
     Raises
     ------
@@ -171,6 +177,7 @@ def execute(
             progress_bar=False,
             request_save_on_cell_execute=False,
             execution_timeout=timeout,
+            kernels=kernels,
             watch=watch,
         )
     except PapermillExecutionError as error:

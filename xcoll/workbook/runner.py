@@ -5,11 +5,12 @@ import shlex
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from time import time
 
 from xcoll.errors import RunError
-from xcoll.workbook import artifacts, engine
+from xcoll.workbook import artifacts, engine, fork
 from xcoll.workbook.chain import Step
 from xcoll.workbook.engine import Cancel, CellFailureError
 from xcoll.workbook.plan import Plan
@@ -20,6 +21,11 @@ from xcoll.workbook.store import Done, Store
 __all__ = ["run"]
 
 TIMEOUT = 1800  # seconds for one cell
+FIXED = {  # of every kernel: one thread, one hash seed, one zone
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    "PYTHONHASHSEED": "0",
+    "TZ": "UTC",
+}
 
 
 def run(
@@ -31,6 +37,7 @@ def run(
     force: bool,
     progress: Progress,
     timeout: int = TIMEOUT,
+    fast: bool = False,
 ) -> dict[str, Done]:
     """Bring the notebooks of `plan` up to date and return every finished step.
 
@@ -42,6 +49,8 @@ def run(
         Notebooks that may run at once.
     force : bool
         Run also what is not stale.
+    fast : bool
+        Fork the kernels (`fork`) instead of starting each; the bytes are the same.
 
     Raises
     ------
@@ -55,6 +64,7 @@ def run(
     running: dict[Future[Done], str] = {}
     failures: list[RunError] = []
     cancel = Cancel()
+    forked: dict[str, type] = {}
     pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="notebook")
     try:
         while running or (waiting and not failures):
@@ -72,10 +82,12 @@ def run(
                     finished[name] = known
                     progress.line(f"{name:<24} kept")
                     continue
+                if fast and not forked:
+                    books = [plan.project.notebooks / f"{step}.ipynb" for step in plan.steps]
+                    forked = {"kernels": fork.start(books, os.environ | FIXED)}
                 progress.began(name)
-                job = pool.submit(
-                    _step, plan, store, name, key, dict(finished), cancel, progress, timeout
-                )
+                step = partial(_step, plan, store, name, key, dict(finished))
+                job = pool.submit(step, cancel, progress, timeout, **forked)
                 running[job] = name
             done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             for job in done:
@@ -107,6 +119,7 @@ def _step(
     cancel: Cancel,
     progress: Progress,
     timeout: int,
+    **kernels: type,
 ) -> Done:
     """Execute one notebook in a draft folder and enter it into the store."""
     project = plan.project
@@ -135,6 +148,7 @@ def _step(
                     timeout=timeout,
                     cancel=cancel,
                     on_cell=lambda index, total, cell: progress.cell(name, index, total, cell),
+                    **kernels,
                 )
                 _complete(project.chain.steps[name], draft / "artifacts")
             except CellFailureError as error:
@@ -151,10 +165,8 @@ def _step(
 
 
 def _environment(description: Path) -> dict[str, str]:
-    """Kernel environment: the step's description, and one thread and one hash seed for all."""
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    fixed = {"PYTHONHASHSEED": "0", "TZ": "UTC", STEP_VARIABLE: str(description)}
-    return {**os.environ, **single, **fixed}
+    """Environment of a kernel: one for all, but for the file that describes its step."""
+    return {**os.environ, **FIXED, STEP_VARIABLE: str(description)}
 
 
 def _complete(step: Step, folder: Path) -> None:

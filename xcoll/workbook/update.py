@@ -19,6 +19,7 @@ def update(
     jobs: int,
     force: bool = False,
     timeout: int = runner.TIMEOUT,
+    fast: bool = False,
 ) -> Path:
     """Bring the report ``reports/<name>/`` up to date with `plan`, and return its index page.
 
@@ -30,6 +31,8 @@ def update(
         Run also what is not stale.
     timeout : int
         Seconds for one cell.
+    fast : bool
+        Fork the kernels; the bytes are the same.
 
     Raises
     ------
@@ -43,7 +46,14 @@ def update(
     with publish.locked(reports):
         before = publish.held(reports / name, store)
         finished = runner.run(
-            plan, store, before, jobs=jobs, force=force, progress=progress, timeout=timeout
+            plan,
+            store,
+            before,
+            jobs=jobs,
+            force=force,
+            progress=progress,
+            timeout=timeout,
+            fast=fast,
         )
         index = publish.publish(plan, name, finished, began, progress)
         used = {

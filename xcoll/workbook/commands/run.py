@@ -45,6 +45,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=min(os.cpu_count() or 1, 4),
         help="notebooks at once (%(default)s)",
     )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="fork the kernels from one that has the libraries loaded (same bytes)",
+    )
     parser.add_argument("--force", action="store_true", help="run also what is not stale")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, and why")
     parser.add_argument(
@@ -89,6 +94,7 @@ def call(options: argparse.Namespace) -> int:
             jobs=options.jobs,
             force=options.force,
             timeout=options.timeout,
+            fast=options.fast,
         )
     old = [name for name in here.chain.steps if name in publish.manifest(index.parent)["stale"]]
     if old:

@@ -1,0 +1,9 @@
+"""Imported by the server of the fast engine: loads what the kernels will need."""
+
+import os
+
+from xcoll.workbook import fork
+
+__all__: list[str] = []
+
+fork.load(os.environ[fork.MODULES].split(","))
