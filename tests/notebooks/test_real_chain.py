@@ -65,7 +65,7 @@ def test_every_artifact_has_its_declared_form(report, tmp_path):
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
-    """The same by one job and forked kernels, with an eye on its figures: the report, and a line for each figure."""
+    """The same by one job and forked kernels, watched: the report, and a line for each figure."""
     folder = tmp_path_factory.mktemp("one")
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
@@ -73,10 +73,8 @@ def watched(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IPYTHONDIR", str(startup.parents[1]))
         patch.setenv("FIGURES_SEEN", str(folder / "seen"))
-        assert (
-            cli.main(["run", "--reports", str(folder), "--jobs", "1", "--fast", *quick.arguments()])
-            == 0
-        )
+        options = ["--reports", str(folder), "--jobs", "1", "--fast"]
+        assert cli.main(["run", *options, *quick.arguments()]) == 0
     lines = (folder / "seen").read_text(encoding="utf-8").splitlines()
     return folder / "default", [json.loads(line) for line in lines]
 
