@@ -31,8 +31,8 @@ format: $(READY) ## let ruff repair what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lab: $(READY) ## JupyterLab with a kernel named xcoll
-	@$(BIN)/jupyter lab --notebook-dir=notebooks
+lab: $(READY) ## JupyterLab on its start page, with a kernel named xcoll
+	@$(BIN)/xcoll lab
 
 bench: $(READY) ## speed against the peers that are installed, in one run (five minutes)
 	@$(BIN)/python -m tests.benchmarks

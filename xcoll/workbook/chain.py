@@ -76,6 +76,10 @@ class Chain:
             needed.update(self.upstream(before))
         return [known for known in self.steps if known in needed]
 
+    def downstream(self, name: str) -> list[str]:
+        """Every notebook that rests on `name`, in the order of the chain."""
+        return [known for known in self.steps if name in self.upstream(known)]
+
     def artifact(self, name: str) -> tuple[str, Artifact]:
         """Notebook that writes the artifact `name`, and its declaration.
 

@@ -19,7 +19,7 @@ import yaml
 
 from xcoll.errors import ParameterError
 
-__all__ = ["Parameter", "check", "load", "parse_text", "read", "resolve"]
+__all__ = ["Parameter", "check", "load", "parse_text", "read", "resolve", "written"]
 
 RANGE = re.compile(
     r"\bin (?P<open>[\[(])\s*(?P<low>-?[\d.]+)\s*,\s*(?P<high>-?[\d.]+)\s*(?P<close>[\])])"
@@ -231,6 +231,11 @@ def parse_text(parameter: Parameter, text: str) -> object:
         items = [item.strip() for item in text.split(",") if item.strip()]
         return items if parameter.annotation == "list[str]" else [_literal(item) for item in items]
     return _literal(text)
+
+
+def written(value: object) -> str:
+    """A parameter's `value` as the command line takes it."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _literal(text: str) -> object:

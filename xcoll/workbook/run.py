@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown, display
 
 from xcoll.errors import ArtifactError
-from xcoll.workbook import artifacts, project, streams, tables
+from xcoll.workbook import artifacts, lab, project, streams, tables
 from xcoll.workbook.plots import style
 
 __all__ = ["Run", "newest", "start"]
@@ -34,6 +34,8 @@ class Run:
         Folder that this notebook's artifacts are written to.
     facts : mapping
         Where the numbers come from: data hashes, versions, parameters.
+    on_save : callable, optional
+        Told the path of every artifact that was saved.
     """
 
     notebook: str
@@ -41,6 +43,7 @@ class Run:
     inputs: Mapping[str, Path]
     output: Path
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    on_save: Callable[[Path], None] | None = None
 
     def read(self, name: str) -> pd.DataFrame | dict[str, object]:
         """The artifact `name` of a notebook upstream.
@@ -75,7 +78,9 @@ class Run:
         writer, declared = self.project.chain.artifact(name)
         if writer != self.notebook:
             raise ArtifactError(f"{name!r} is declared for {writer}, not for {self.notebook}")
-        artifacts.write(self.output, name, declared, content)
+        path = artifacts.write(self.output, name, declared, content)
+        if self.on_save is not None:
+            self.on_save(path)
 
     def path(self, path: str | Path) -> Path:
         """`path` from the project root."""
@@ -130,7 +135,8 @@ def start(notebook: str) -> Run:
 
     Under the runner, inputs and output are the run's own.  Opened alone in JupyterLab, inputs
     are those of the newest run, and what is saved goes to ``reports/.lab`` so that no report
-    changes under a reader.
+    changes under a reader; edited modules of the package are reloaded before every cell, long
+    loops show how far they are, and what is stale by a changed artifact is said (`lab`).
     """
     style.apply()
     described = os.environ.get(project.STEP_VARIABLE)
@@ -139,15 +145,19 @@ def start(notebook: str) -> Run:
         here = project.Project(Path(step["root"]), Path(step["reports"]))
         inputs = {name: Path(folder) for name, folder in step["inputs"].items()}
         return Run(step["notebook"], here, inputs, Path(step["output"]), step["facts"])
+    lab.enter()
     here = project.find()
     name = here.chain.resolve(notebook)
     latest = newest(here.reports)
     inputs: dict[str, Path] = {}
     facts: dict[str, dict[str, str]] = {}
+    on_save = None
     if latest is not None:
         manifest = json.loads((latest / "manifest.json").read_text(encoding="utf-8"))
         inputs = {step: latest / "artifacts" / step for step in manifest["steps"]}
         facts = manifest["facts"]
+        held = manifest["steps"].get(name, {}).get("artifacts", {})
+        on_save = lab.Lab(name, here, latest.name, held).saved
     output = here.reports / ".lab" / name
     output.mkdir(parents=True, exist_ok=True)
-    return Run(name, here, inputs, output, facts)
+    return Run(name, here, inputs, output, facts, on_save)

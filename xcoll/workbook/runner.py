@@ -10,7 +10,7 @@ from pathlib import Path
 from time import time
 
 from xcoll.errors import RunError
-from xcoll.workbook import artifacts, engine, fork
+from xcoll.workbook import artifacts, engine, fork, parameters
 from xcoll.workbook.chain import Step
 from xcoll.workbook.engine import Cancel, CellFailureError
 from xcoll.workbook.plan import Plan
@@ -178,17 +178,12 @@ def _complete(step: Step, folder: Path) -> None:
         )
 
 
-def _written(value: object) -> str:
-    """A parameter as the command line takes it."""
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 def _failure(plan: Plan, name: str, error: CellFailureError, partial: Path | None) -> RunError:
     """Six lines: which notebook and cell, the error, the parameters, the log, the way on."""
     logs = plan.project.reports / ".logs"
     values = ", ".join(f"{key}={value!r}" for key, value in plan.values(name).items())
     settings = [
-        f"{step}.{key}={_written(value)}"
+        f"{step}.{key}={parameters.written(value)}"
         for step in [*plan.project.chain.upstream(name), name]
         for key, value in plan.changed.get(step, {}).items()
     ]

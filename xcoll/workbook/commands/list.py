@@ -14,17 +14,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(options: argparse.Namespace) -> int:
     """List; always 0."""
-    from xcoll.workbook import plan, project, publish
-    from xcoll.workbook.store import Store
+    from xcoll.workbook import overview, project
 
     here = project.find(reports=options.reports)
-    folder = here.reports / options.name
-    described = publish.manifest(folder)
-    finished = publish.held(folder, Store(here.reports / ".steps"))
-    old = publish.stale(plan.build(here), finished) if finished else []
-    for name, step in here.chain.steps.items():
-        state = "never run"
-        if described and name in described["steps"]:
-            state = "stale" if name in old or name not in finished else "fresh"
-        print(f"{name:<24} {state:<10} {step.question}")
+    for name, state in overview.states(here, options.name).items():
+        print(f"{name:<24} {state:<10} {here.chain.steps[name].question}")
     return 0
