@@ -3,6 +3,7 @@
 What it saves goes to ``reports/.lab``; no report changes under a reader.
 """
 
+import os
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,11 +15,16 @@ from IPython.display import Markdown, display
 
 from xcoll import loops
 from xcoll.workbook import fingerprint, parameters
-from xcoll.workbook.project import Project
+from xcoll.workbook.project import STEP_VARIABLE, Project
 
-__all__ = ["Lab", "enter"]
+__all__ = ["Lab", "at_work", "enter"]
 
 Item = TypeVar("Item")
+
+
+def at_work() -> bool:
+    """Whether a person sits before this kernel, and no run executes it."""
+    return get_ipython() is not None and STEP_VARIABLE not in os.environ
 
 
 def enter() -> None:
