@@ -109,6 +109,7 @@ def start() -> Run:
 def publish(here: project.Project, folder: Path) -> Path:
     """Run the notebook on the timings in `folder`, and write its page beside them."""
     from xcoll.workbook import engine
+    from xcoll.workbook.kernels import Cancel
 
     source = here.notebooks / NOTEBOOK
     known = folder == here.reports / FOLDER == here.root / "reports" / FOLDER
@@ -120,7 +121,7 @@ def publish(here: project.Project, folder: Path) -> Path:
             changed,
             environment={**os.environ, "XCOLL_ROOT": str(here.root)},
             timeout=300,
-            cancel=engine.Cancel(),
+            cancel=Cancel(),
             on_cell=lambda *_: None,
         )
     page = folder / "index.html"

@@ -19,52 +19,12 @@ from papermill.clientwrap import PapermillNotebookClient  # noqa: E402
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines  # noqa: E402
 from papermill.exceptions import PapermillExecutionError  # noqa: E402
 
-__all__ = ["Cancel", "CellFailureError", "execute"]
+from xcoll.workbook.kernels import Cancel, CellFailureError  # noqa: E402
+
+__all__ = ["execute"]
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 INJECTED = "injected-parameters"
-
-
-class CellFailureError(Exception):
-    """A notebook that did not run to its end.
-
-    Attributes
-    ----------
-    cell : str
-        Id of the cell, or "" where the kernel never came up.
-    position : str
-        "cell 7 of 31".
-    error : str
-        Name and message of the error.
-    trace : str
-        Traceback without terminal colours.
-    """
-
-    def __init__(self, cell: str, position: str, error: str, trace: str) -> None:
-        super().__init__(f"{position} ({cell}): {error}")
-        self.cell, self.position, self.error, self.trace = cell, position, error, trace
-
-
-class Cancel:
-    """Stops the kernels of all notebooks that are running, from another thread."""
-
-    def __init__(self) -> None:
-        self._clients: set[PapermillNotebookClient] = set()
-
-    def __call__(self) -> None:
-        """Stop every running kernel at once."""
-        for client in list(self._clients):
-            process = getattr(getattr(client.km, "provisioner", None), "process", None)
-            if process is not None and process.poll() is None:
-                process.kill()
-
-    def add(self, client: PapermillNotebookClient) -> None:
-        """Watch `client`."""
-        self._clients.add(client)
-
-    def remove(self, client: PapermillNotebookClient) -> None:
-        """Forget `client`."""
-        self._clients.discard(client)
 
 
 @dataclass

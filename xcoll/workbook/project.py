@@ -8,10 +8,12 @@ from pathlib import Path
 from xcoll.errors import ParameterError
 from xcoll.workbook import chain
 
-__all__ = ["STEP_VARIABLE", "TIMINGS", "Project", "find"]
+__all__ = ["STEP_VARIABLE", "SWEEPS", "TAKEN", "TIMINGS", "Project", "find"]
 
 STEP_VARIABLE = "XCOLL_STEP"  # tells a kernel which file describes its step
-TIMINGS = "benchmarks"  # the folder under reports/ that is no run
+TIMINGS = "benchmarks"
+SWEEPS = "sweeps"
+TAKEN = {TIMINGS: "make bench", SWEEPS: "xcoll sweep"}  # under reports/, no runs, and whose
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,6 @@ def publish(
     RunError
         Where the folder cannot be written.
     """
-    from xcoll.workbook import pages
-
     reports = plan.project.reports
     final = reports / name
     ordered = {step: finished[step] for step in plan.project.chain.steps if step in finished}
@@ -134,6 +132,8 @@ def publish(
     }
     if last and all(last[key] == value for key, value in described.items()) and intact(final, last):
         return final / "index.html"
+    from xcoll.workbook import pages
+
     fresh, aside = reports / f".new-{name}", reports / f".old-{name}"
     try:
         fresh.mkdir()

@@ -10,9 +10,9 @@ from pathlib import Path
 from time import time
 
 from xcoll.errors import RunError
-from xcoll.workbook import artifacts, engine, fork, parameters
+from xcoll.workbook import artifacts, parameters
 from xcoll.workbook.chain import Step
-from xcoll.workbook.engine import Cancel, CellFailureError
+from xcoll.workbook.kernels import Cancel, CellFailureError
 from xcoll.workbook.plan import Plan
 from xcoll.workbook.progress import Progress
 from xcoll.workbook.project import STEP_VARIABLE
@@ -83,6 +83,8 @@ def run(
                     progress.line(f"{name:<24} kept")
                     continue
                 if fast and not forked:
+                    from xcoll.workbook import fork
+
                     books = [plan.project.notebooks / f"{step}.ipynb" for step in plan.steps]
                     forked = {"kernels": fork.start(books, os.environ | FIXED)}
                 progress.began(name)
@@ -122,6 +124,8 @@ def _step(
     **kernels: type,
 ) -> Done:
     """Execute one notebook in a draft folder and enter it into the store."""
+    from xcoll.workbook import engine  # half a second that a run of nothing stale can do without
+
     project = plan.project
     began = time()
     try:

@@ -18,6 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def call(options: argparse.Namespace) -> int:
     """Execute the start page, then become JupyterLab."""
     from xcoll.workbook import engine, project, runner
+    from xcoll.workbook.kernels import Cancel, CellFailureError
 
     here = project.find(reports=options.reports)
     here.reports.mkdir(parents=True, exist_ok=True)
@@ -29,10 +30,10 @@ def call(options: argparse.Namespace) -> int:
             {},
             environment=os.environ | runner.FIXED,
             timeout=60,
-            cancel=engine.Cancel(),
+            cancel=Cancel(),
             on_cell=lambda index, total, cell: None,
         )
-    except engine.CellFailureError as error:
+    except CellFailureError as error:
         print(f"xcoll: the start page stopped: {error.error}", file=sys.stderr)
     url = f"/lab/tree/{here.relative(page)}"
     command = ["jupyter", "lab", f"--notebook-dir={here.root}", f"--LabApp.default_url={url}"]

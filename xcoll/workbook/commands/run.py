@@ -62,15 +62,13 @@ def call(options: argparse.Namespace) -> int:
     from xcoll.workbook import plan, project, publish
     from xcoll.workbook.progress import Progress
     from xcoll.workbook.store import Store
-    from xcoll.workbook.sweep.store import FOLDER
     from xcoll.workbook.update import update
 
     if options.jobs < 1 or options.timeout < 1:
         raise ParameterError("--jobs and --timeout take whole numbers from 1 on")
     one_folder(options.name)
-    taken = {project.TIMINGS: "make bench", FOLDER: "xcoll sweep"}
-    if options.name in taken:
-        owner = taken[options.name]
+    if options.name in project.TAKEN:
+        owner = project.TAKEN[options.name]
         raise ParameterError(f"--name {options.name}: that folder is {owner}'s; take another")
     here = project.find(reports=options.reports)
     settings, texts = _overrides(options, here.chain)

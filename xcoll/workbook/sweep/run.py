@@ -9,7 +9,7 @@ from pathlib import Path
 from xcoll.errors import ParameterError, RunError
 from xcoll.workbook import fingerprint
 from xcoll.workbook.progress import Progress
-from xcoll.workbook.project import Project
+from xcoll.workbook.project import SWEEPS, Project
 from xcoll.workbook.publish import locked
 from xcoll.workbook.sweep import grid as grids
 from xcoll.workbook.sweep import store, worker, works
@@ -66,7 +66,7 @@ def sweep(
     shared = fingerprint.value(ground)
     tasks = grids.plan(grid, work, parse(inputs.contents), shared, inputs.files)
     _limited(path, len(tasks), force)
-    folder = project.reports / store.FOLDER / name
+    folder = project.reports / SWEEPS / name
     with locked(folder):
         parts = store.Parts(folder)
         found, damaged = parts.find(tasks)

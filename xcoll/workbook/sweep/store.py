@@ -16,9 +16,8 @@ from xcoll.workbook import artifacts, fingerprint
 from xcoll.workbook.sweep.grid import Grid
 from xcoll.workbook.sweep.tasks import Task
 
-__all__ = ["FOLDER", "Parts", "assemble", "publish"]
+__all__ = ["Parts", "assemble", "publish"]
 
-FOLDER = "sweeps"  # under reports/, and no run
 DIGITS = 32  # of a SHA-256 in the name of a part
 
 
