@@ -4,6 +4,6 @@ import os
 
 from xcoll.workbook import fork
 
-__all__: list[str] = []
+__all__ = []
 
 fork.load(os.environ[fork.MODULES].split(","))
