@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.workbook.conftest import build
-from xcoll.workbook import cli, fingerprint, publish
+from xcoll.workbook import cli, fingerprint, manifest, publish
 from xcoll.workbook.store import Store
 
 pytestmark = pytest.mark.chain
@@ -47,8 +47,8 @@ def test_the_report_is_whole(project, capsys):
     assert total(project) == (1 + 2 + 3) * 2 + (1 + 4 + 9)
     pages = {path.name for path in folder.glob("*.html")}
     assert pages == {"index.html", *(f"{name}.html" for name in project.chain.steps)}
-    described = publish.manifest(folder)
-    assert publish.intact(folder, described)
+    described = manifest.read(folder)
+    assert not manifest.damage(folder, described)
     assert set(described["steps"]) == set(project.chain.steps)
     assert described["facts"]["data"] == {
         "data/numbers.csv": fingerprint.file(project.root / "data" / "numbers.csv")
@@ -63,10 +63,10 @@ def test_a_picture_is_inside(project):
 
 
 def test_nothing_stale_runs_nothing_and_changes_nothing(project, capsys):
-    manifest = (project.reports / "default" / "manifest.json").read_bytes()
+    before = (project.reports / "default" / "manifest.json").read_bytes()
     assert cli.main(["run"]) == 0
     assert capsys.readouterr().err.count("kept") == 4
-    assert (project.reports / "default" / "manifest.json").read_bytes() == manifest
+    assert (project.reports / "default" / "manifest.json").read_bytes() == before
 
 
 def test_only_what_a_parameter_touches_runs_again(project, capsys):
@@ -74,7 +74,7 @@ def test_only_what_a_parameter_touches_runs_again(project, capsys):
     said = {line.split()[0]: line.split()[1] for line in capsys.readouterr().err.splitlines()[:4]}
     assert said == {"01_load": "kept", "03_square": "kept", "02_scale": "done", "04_sum": "done"}
     assert total(project, "other") == (1 + 2 + 3) * 3 + (1 + 4 + 9)
-    assert publish.manifest(project.reports / "other")["steps"]["02_scale"]["changed"] == {
+    assert manifest.read(project.reports / "other")["steps"]["02_scale"]["changed"] == {
         "factor": 3.0
     }
     assert total(project) == 26
@@ -99,7 +99,7 @@ def test_a_part_of_the_chain_leaves_the_rest_marked_stale(project, capsys):
     assert cli.main(["run", "--name", "part"]) == 0
     assert cli.main(arguments) == 0
     assert "stale now: 04_sum" in capsys.readouterr().err
-    assert publish.manifest(project.reports / "part")["stale"] == ["04_sum"]
+    assert manifest.read(project.reports / "part")["stale"] == ["04_sum"]
     assert total(project, "part") == 26
     assert cli.main(["run", "--name", "empty", "--only", "04"]) == 1
     assert "xcoll run --until 03_square" in capsys.readouterr().err
@@ -216,7 +216,7 @@ def test_parameters_of_a_file_and_the_command_line_wins(project, tmp_path):
 
 def test_a_damaged_step_runs_again(project, capsys):
     store = Store(project.reports / ".steps")
-    done = publish.held(project.reports / "default", store)["04_sum"]
+    done = publish.held(project.reports / "default", store, print)["04_sum"]
     (done.folder / "artifacts" / "total.json").write_text("{}")
     assert cli.main(["run"]) == 0
     assert "04_sum                   done" in capsys.readouterr().err

@@ -10,14 +10,16 @@ from types import ModuleType
 
 from xcoll import __version__
 from xcoll.errors import ParameterError, XcollError
+from xcoll.workbook.commands import diff, params, replicate, run, sweep, warm
 from xcoll.workbook.commands import list as listing
-from xcoll.workbook.commands import params, run, sweep, warm
 
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: dict[str, ModuleType] = {
     "run": run,
     "sweep": sweep,
+    "diff": diff,
+    "replicate": replicate,
     "list": listing,
     "params": params,
     "warm": warm,
@@ -27,6 +29,8 @@ examples
   xcoll run                                   bring the whole chain up to date
   xcoll run --until 05 -p confidence=0.975    up to the haircuts, at another level
   xcoll run --name tight -f tight.yaml        a run of its own beside the default one
+  xcoll diff default tight                    what changed between the two, and why
+  xcoll replicate default                     built again from its manifest: the same bytes?
   xcoll params 05                             what notebook 05 can be told
   xcoll sweep data/sweeps/engines.yaml        a grid of engines, worlds and paths, on all cores
 """
@@ -54,16 +58,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 is success, 1 a failed run, 2 a wrong call, 130 an interrupt."""
+    """Run the command line; 0 is success, 1 a failed run, 2 a wrong call, 130 an interrupt.
+
+    Commands whose 1 is an answer, as that two runs differ, have 2 for a failure too.
+    """
     options = _parser().parse_args(arguments)
+    command = COMMANDS[options.command]
+    trouble = getattr(command, "TROUBLE", 1)
     try:
-        return COMMANDS[options.command].call(options)
+        return command.call(options)
     except ParameterError as error:
         print(f"xcoll: {error}", file=sys.stderr)
         return 2
     except XcollError as error:
         print(f"xcoll: {error}", file=sys.stderr)
-        return 1
+        return trouble
     except KeyboardInterrupt:
         print(
             "xcoll: interrupted; finished notebooks are kept and the last good report is as it "
@@ -74,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
         print(f"xcoll: {error.strerror}{place}; finished notebooks are kept", file=sys.stderr)
-        return 1
+        return trouble
 
 
 if __name__ == "__main__":

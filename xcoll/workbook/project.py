@@ -8,10 +8,12 @@ from pathlib import Path
 from xcoll.errors import ParameterError
 from xcoll.workbook import chain
 
-__all__ = ["STEP_VARIABLE", "TIMINGS", "Project", "find"]
+__all__ = ["DIFFS", "REPLICATIONS", "STEP_VARIABLE", "TIMINGS", "Project", "find"]
 
 STEP_VARIABLE = "XCOLL_STEP"  # tells a kernel which file describes its step
-TIMINGS = "benchmarks"  # the folder under reports/ that is no run
+TIMINGS = "benchmarks"  # folders under reports/ that are no runs
+DIFFS = "diffs"
+REPLICATIONS = "replications"
 
 
 @dataclass(frozen=True)
