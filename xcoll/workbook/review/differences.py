@@ -9,7 +9,7 @@ from xcoll.workbook.review.numbers import Comparison, Tolerance, compare
 from xcoll.workbook.review.outputs import Changed
 from xcoll.workbook.review.runs import Run
 
-__all__ = ["Difference", "Fact", "Result", "Step", "difference"]
+__all__ = ["Difference", "Fact", "Result", "Step", "difference", "facts"]
 
 NONE = "–"
 
@@ -152,7 +152,7 @@ def difference(a: Run, b: Run, chain: Chain, tolerance: Tolerance) -> Difference
         tuple(_parameters(a, b)),
         tuple(_data(a, b)),
         tuple(_code(a, b)),
-        tuple(_facts(a.facts["versions"], b.facts["versions"])),
+        tuple(facts(a.facts["versions"], b.facts["versions"])),
         tuple(
             _step(a, b, name, chain, tolerance)
             for name in [*known, *(name for name in names if name not in known)]
@@ -160,7 +160,8 @@ def difference(a: Run, b: Run, chain: Chain, tolerance: Tolerance) -> Difference
     )
 
 
-def _facts(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[Fact]:
+def facts(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[Fact]:
+    """What differs between two groups of facts."""
     for item in a | b:
         if a.get(item) != b.get(item):
             yield Fact(item, a.get(item, NONE), b.get(item, NONE))
@@ -173,7 +174,7 @@ def _parameters(a: Run, b: Run) -> Iterator[Fact]:
         step, _, name = item.partition(".")
         return item in run.facts["parameters"] and name not in run.steps[step]["changed"]
 
-    for fact in _facts(a.facts["parameters"], b.facts["parameters"]):
+    for fact in facts(a.facts["parameters"], b.facts["parameters"]):
         step = fact.item.partition(".")[0]
         if step not in a.steps or step not in b.steps:
             continue
@@ -184,7 +185,7 @@ def _parameters(a: Run, b: Run) -> Iterator[Fact]:
 
 
 def _data(a: Run, b: Run) -> Iterator[Fact]:
-    for fact in _facts(a.facts["data"], b.facts["data"]):
+    for fact in facts(a.facts["data"], b.facts["data"]):
         only = "A" if fact.b == NONE else "B"
         both = NONE not in (fact.a, fact.b)
         note = "the file changed under the same name" if both else f"only {only} reads it"
@@ -192,8 +193,8 @@ def _data(a: Run, b: Run) -> Iterator[Fact]:
 
 
 def _code(a: Run, b: Run) -> Iterator[Fact]:
-    yield from _facts(a.facts["code"], b.facts["code"])
-    yield from _facts({"commit": a.manifest["commit"]}, {"commit": b.manifest["commit"]})
+    yield from facts(a.facts["code"], b.facts["code"])
+    yield from facts({"commit": a.manifest["commit"]}, {"commit": b.manifest["commit"]})
 
 
 def _step(a: Run, b: Run, name: str, chain: Chain, tolerance: Tolerance) -> Step:
