@@ -99,6 +99,7 @@ def seal(folder: Path, **given: object) -> dict:
     """
     files = fingerprint.tree(folder)
     files.pop(manifest.FILE, None)
+    names = {path.split("/")[1].removesuffix(".ipynb") for path in files if "/" in path}
     steps = {
         name: {
             "key": fingerprint.value(
@@ -113,7 +114,7 @@ def seal(folder: Path, **given: object) -> dict:
             "seconds": 1.0,
             "began": 0.0,
         }
-        for name in sorted({path.split("/")[1].removesuffix(".ipynb") for path in files})
+        for name in sorted(names)
     }
     facts = {"code": {"xcoll": "c" * 64, "chain": "d" * 64}, "data": {}, "parameters": {}}
     content = {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -228,6 +229,57 @@ def test_a_damaged_report_is_built_again(project):
     (project.reports / "default" / "04_sum.html").write_text("")
     assert cli.main(["run"]) == 0
     assert report(project) == before
+
+
+def test_a_damaged_manifest_is_said_and_the_report_is_built_from_its_steps(project, capsys):
+    path = project.reports / "default" / "manifest.json"
+    before = report(project)
+    path.write_text(path.read_text()[:500])
+    assert cli.main(["run", "--dry-run"]) == 0
+    assert "cut short" in capsys.readouterr().err
+    assert cli.main(["run"]) == 0
+    said = capsys.readouterr().err
+    assert "manifest.json is cut short or no JSON" in said
+    assert "it is written anew" in said
+    assert said.count("kept") == 4
+    assert report(project) == before
+    assert not manifest.damage(path.parent, manifest.read(path.parent))
+
+
+def test_a_damaged_run_stays_as_it_is_while_another_runs(project, tmp_path, capsys):
+    (project.reports / "spoilt").mkdir()
+    (project.reports / "spoilt" / "manifest.json").write_text('{"schema": 99}')
+    steps = sorted(path for path in (project.reports / ".steps").glob("*/*"))
+    try:
+        assert cli.main(["run"]) == 0
+        said = capsys.readouterr().err
+        assert "spoilt/manifest.json has schema 99" in said
+        assert "no finished step is cleared away" in said
+        assert sorted(path for path in (project.reports / ".steps").glob("*/*")) == steps
+        assert (project.reports / "spoilt" / "manifest.json").read_text() == '{"schema": 99}'
+    finally:
+        shutil.rmtree(project.reports / "spoilt")
+
+
+def test_a_step_whose_record_is_damaged_runs_again(project, capsys):
+    store = Store(project.reports / ".steps")
+    done = publish.held(project.reports / "default", store, print)["04_sum"]
+    (done.folder / "step.json").write_text("{")
+    assert cli.main(["run"]) == 0
+    assert "04_sum                   done" in capsys.readouterr().err
+
+
+def test_what_a_parameter_did_is_told_by_diff(project, capsys):
+    assert cli.main(["run", "--name", "other", "-p", "factor=3"]) == 0
+    capsys.readouterr()
+    assert cli.main(["diff", "default", "other"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "parameters   02_scale.factor  2.0 | 3.0  default 2.0"
+    assert lines[3] == "other inputs 2 of 4 notebooks: 02_scale, 04_sum"
+    assert "3 of 3 numbers differ" in lines[5]
+    assert any("total  26 | 32" in line for line in lines)
+    assert any(line.startswith("sentences    1 changed") for line in lines)
+    assert cli.main(["diff", "default", "default"]) == 0
 
 
 def test_a_report_folder_that_cannot_be_written(project, tmp_path, capsys):

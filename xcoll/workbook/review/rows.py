@@ -1,8 +1,9 @@
 """Which row of one table answers which row of another.
 
 Rows are paired by what names them: the text and time columns from the left, as many as tell the
-rows apart; where all of them do not, the columns from the left whatever they hold.  Rows that
-find no partner so are paired by their texts and times alone, in order.
+rows apart.  Where all of them do not, a grid may: the columns from the left whatever they hold,
+but for the last.  Numbers that pair less than half of the rows are results and no grid.  Rows that
+find no partner are paired by their texts and times alone, in order.
 """
 
 from collections.abc import Sequence
@@ -87,8 +88,11 @@ def pair(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], columns: Sequen
         All columns of like kind in both tables, in order; `names` among them.
     """
     codes = _Codes(a, b)
-    key = codes.key(names) or codes.key(columns) or list(names)
+    key = codes.key(names) or codes.key(columns[:-1]) or list(names)
     left, right = _matched(*codes.split(codes.of(key)))
+    if set(key) - set(names) and 2 * len(left) < min(len(a), len(b)):
+        key = list(names)
+        left, right = _matched(*codes.split(codes.of(key)))
     rest = np.delete(np.arange(len(a)), left), np.delete(np.arange(len(b)), right)
     if set(key) - set(names):
         by_name = codes.split(codes.of([name for name in key if name in names]))
@@ -101,12 +105,10 @@ def pair(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], columns: Sequen
 
 def _matched(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Positions of equal codes in `a` and `b`; the n-th of several goes with the n-th."""
-    sides = []
-    for codes in (a, b):
-        nth = pd.Series(codes).groupby(codes).cumcount()
-        sides.append(pd.DataFrame({"code": codes, "nth": nth, "at": np.arange(len(codes))}))
-    both = sides[0].merge(sides[1], on=["code", "nth"])
-    return both["at_x"].to_numpy(dtype=int), both["at_y"].to_numpy(dtype=int)
+    width = max(len(a), len(b)) + 1
+    keys = [codes * width + pd.Series(codes).groupby(codes).cumcount() for codes in (a, b)]
+    _, left, right = np.intersect1d(*keys, assume_unique=True, return_indices=True)
+    return left, right
 
 
 def _written(value: object) -> str:
