@@ -2,6 +2,7 @@
 
 __all__ = [
     "ArtifactError",
+    "DamagedRunError",
     "DataError",
     "EstimationError",
     "ParameterError",
@@ -32,3 +33,17 @@ class ArtifactError(XcollError, LookupError):
 
 class RunError(XcollError, RuntimeError):
     """A notebook of the chain that did not finish."""
+
+
+class DamagedRunError(RunError):
+    """A finished run whose manifest or files are not what the run wrote.
+
+    Attributes
+    ----------
+    fault : str
+        What is wrong; the message adds what to do.
+    """
+
+    def __init__(self, fault: str, remedy: str) -> None:
+        super().__init__(f"{fault}; {remedy}")
+        self.fault = fault

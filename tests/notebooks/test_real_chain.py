@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.notebooks import quick
-from xcoll.workbook import artifacts, cli, fingerprint, project, publish
+from xcoll.workbook import artifacts, cli, fingerprint, manifest, project
 
 pytestmark = pytest.mark.chain
 ROOT = Path(__file__).parents[2]
@@ -42,8 +42,8 @@ def test_every_page_is_there_and_stands_alone(report):
         if page.stem != "index":
             assert "data:image/png;base64," in text, f"{page.name} shows no figure"
             assert "<details" in text
-    described = publish.manifest(report)
-    assert publish.intact(report, described)
+    described = manifest.read(report)
+    assert not manifest.damage(report, described)
     assert described["stale"] == []
 
 

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from xcoll.workbook import project
+from xcoll.workbook import artifacts, fingerprint, manifest, project
 
 CHAIN = """
 01_load:
@@ -90,6 +90,46 @@ def build(root: Path) -> project.Project:
     for name, cells in CELLS.items():
         nbformat.write(notebook(name, *cells), root / "notebooks" / f"{name}.ipynb")
     return project.find(root)
+
+
+def seal(folder: Path, **given: object) -> dict:
+    """Write the manifest of a run whose artifacts and notebooks lie in `folder`; returns it.
+
+    `given` says what differs from a run at its defaults.
+    """
+    files = fingerprint.tree(folder)
+    files.pop(manifest.FILE, None)
+    names = {path.split("/")[1].removesuffix(".ipynb") for path in files if "/" in path}
+    steps = {
+        name: {
+            "key": fingerprint.value(
+                {path: digest for path, digest in files.items() if f"/{name}" in path}
+            ),
+            "artifacts": {
+                path.split("/")[2]: digest
+                for path, digest in files.items()
+                if path.startswith(f"artifacts/{name}/")
+            },
+            "changed": {},
+            "seconds": 1.0,
+            "began": 0.0,
+        }
+        for name in sorted(names)
+    }
+    facts = {"code": {"xcoll": "c" * 64, "chain": "d" * 64}, "data": {}, "parameters": {}}
+    content = {
+        "schema": manifest.SCHEMA,
+        "run": folder.name,
+        "commit": "none",
+        "facts": facts | {"versions": {"python": "3.11.0"}},
+        "stale": [],
+        "steps": steps,
+        "began": "2024-01-01T00:00:00+00:00",
+        "finished": "2024-01-01T00:00:01+00:00",
+        "files": files,
+    } | given
+    artifacts.write_json(folder / manifest.FILE, content)
+    return content
 
 
 @pytest.fixture

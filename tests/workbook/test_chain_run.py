@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.workbook.conftest import build
-from xcoll.workbook import cli, fingerprint, publish
+from xcoll.workbook import cli, fingerprint, manifest, publish
 from xcoll.workbook.store import Store
 
 pytestmark = pytest.mark.chain
@@ -47,8 +48,8 @@ def test_the_report_is_whole(project, capsys):
     assert total(project) == (1 + 2 + 3) * 2 + (1 + 4 + 9)
     pages = {path.name for path in folder.glob("*.html")}
     assert pages == {"index.html", *(f"{name}.html" for name in project.chain.steps)}
-    described = publish.manifest(folder)
-    assert publish.intact(folder, described)
+    described = manifest.read(folder)
+    assert not manifest.damage(folder, described)
     assert set(described["steps"]) == set(project.chain.steps)
     assert described["facts"]["data"] == {
         "data/numbers.csv": fingerprint.file(project.root / "data" / "numbers.csv")
@@ -63,10 +64,10 @@ def test_a_picture_is_inside(project):
 
 
 def test_nothing_stale_runs_nothing_and_changes_nothing(project, capsys):
-    manifest = (project.reports / "default" / "manifest.json").read_bytes()
+    before = (project.reports / "default" / "manifest.json").read_bytes()
     assert cli.main(["run"]) == 0
     assert capsys.readouterr().err.count("kept") == 4
-    assert (project.reports / "default" / "manifest.json").read_bytes() == manifest
+    assert (project.reports / "default" / "manifest.json").read_bytes() == before
 
 
 def test_only_what_a_parameter_touches_runs_again(project, capsys):
@@ -74,7 +75,7 @@ def test_only_what_a_parameter_touches_runs_again(project, capsys):
     said = {line.split()[0]: line.split()[1] for line in capsys.readouterr().err.splitlines()[:4]}
     assert said == {"01_load": "kept", "03_square": "kept", "02_scale": "done", "04_sum": "done"}
     assert total(project, "other") == (1 + 2 + 3) * 3 + (1 + 4 + 9)
-    assert publish.manifest(project.reports / "other")["steps"]["02_scale"]["changed"] == {
+    assert manifest.read(project.reports / "other")["steps"]["02_scale"]["changed"] == {
         "factor": 3.0
     }
     assert total(project) == 26
@@ -99,7 +100,7 @@ def test_a_part_of_the_chain_leaves_the_rest_marked_stale(project, capsys):
     assert cli.main(["run", "--name", "part"]) == 0
     assert cli.main(arguments) == 0
     assert "stale now: 04_sum" in capsys.readouterr().err
-    assert publish.manifest(project.reports / "part")["stale"] == ["04_sum"]
+    assert manifest.read(project.reports / "part")["stale"] == ["04_sum"]
     assert total(project, "part") == 26
     assert cli.main(["run", "--name", "empty", "--only", "04"]) == 1
     assert "xcoll run --until 03_square" in capsys.readouterr().err
@@ -217,7 +218,7 @@ def test_parameters_of_a_file_and_the_command_line_wins(project, tmp_path):
 
 def test_a_damaged_step_runs_again(project, capsys):
     store = Store(project.reports / ".steps")
-    done = publish.held(project.reports / "default", store)["04_sum"]
+    done = publish.held(project.reports / "default", store, print)["04_sum"]
     (done.folder / "artifacts" / "total.json").write_text("{}")
     assert cli.main(["run"]) == 0
     assert "04_sum                   done" in capsys.readouterr().err
@@ -229,6 +230,57 @@ def test_a_damaged_report_is_built_again(project):
     (project.reports / "default" / "04_sum.html").write_text("")
     assert cli.main(["run"]) == 0
     assert report(project) == before
+
+
+def test_a_damaged_manifest_is_said_and_the_report_is_built_from_its_steps(project, capsys):
+    path = project.reports / "default" / "manifest.json"
+    before = report(project)
+    path.write_text(path.read_text()[:500])
+    assert cli.main(["run", "--dry-run"]) == 0
+    assert "cut short" in capsys.readouterr().err
+    assert cli.main(["run"]) == 0
+    said = capsys.readouterr().err
+    assert "manifest.json is cut short or no JSON" in said
+    assert "it is written anew" in said
+    assert said.count("kept") == 4
+    assert report(project) == before
+    assert not manifest.damage(path.parent, manifest.read(path.parent))
+
+
+def test_a_damaged_run_stays_as_it_is_while_another_runs(project, tmp_path, capsys):
+    (project.reports / "spoilt").mkdir()
+    (project.reports / "spoilt" / "manifest.json").write_text('{"schema": 99}')
+    steps = sorted(path for path in (project.reports / ".steps").glob("*/*"))
+    try:
+        assert cli.main(["run"]) == 0
+        said = capsys.readouterr().err
+        assert "spoilt/manifest.json has schema 99" in said
+        assert "no finished step is cleared away" in said
+        assert sorted(path for path in (project.reports / ".steps").glob("*/*")) == steps
+        assert (project.reports / "spoilt" / "manifest.json").read_text() == '{"schema": 99}'
+    finally:
+        shutil.rmtree(project.reports / "spoilt")
+
+
+def test_a_step_whose_record_is_damaged_runs_again(project, capsys):
+    store = Store(project.reports / ".steps")
+    done = publish.held(project.reports / "default", store, print)["04_sum"]
+    (done.folder / "step.json").write_text("{")
+    assert cli.main(["run"]) == 0
+    assert "04_sum                   done" in capsys.readouterr().err
+
+
+def test_what_a_parameter_did_is_told_by_diff(project, capsys):
+    assert cli.main(["run", "--name", "other", "-p", "factor=3"]) == 0
+    capsys.readouterr()
+    assert cli.main(["diff", "default", "other"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "parameters   02_scale.factor  2.0 | 3.0  default 2.0"
+    assert lines[3] == "other inputs 2 of 4 notebooks: 02_scale, 04_sum"
+    assert "3 of 3 numbers differ" in lines[5]
+    assert any("total  26 | 32" in line for line in lines)
+    assert any(line.startswith("sentences    1 changed") for line in lines)
+    assert cli.main(["diff", "default", "default"]) == 0
 
 
 def test_a_report_folder_that_cannot_be_written(project, tmp_path, capsys):

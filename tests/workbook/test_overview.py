@@ -31,7 +31,8 @@ def test_a_run_whose_steps_are_gone_is_stale(tmp_path):
     folder = here.reports / "old"
     folder.mkdir(parents=True)
     steps = {"01_load": {"key": "0" * 64, "artifacts": {}, "changed": {}, "seconds": 1.5}}
-    manifest = {"schema": 1, "finished": "2026-01-01", "steps": steps, "facts": {}, "stale": []}
+    facts = {key: {} for key in ("code", "data", "parameters", "versions")}
+    manifest = {"schema": 1, "finished": "2026-01-01", "steps": steps, "facts": facts, "stale": []}
     (folder / "manifest.json").write_text(
         json.dumps({**manifest, "began": "", "commit": "", "files": {}, "run": "old"})
     )
@@ -41,3 +42,12 @@ def test_a_run_whose_steps_are_gone_is_stale(tmp_path):
     assert seen.notebooks["seconds"].iloc[0] == 1.5
     assert "not up to date: 01, 02, 03, 04. `xcoll run --name old`" in seen.sentence()
     assert "(../reports/old/index.html)" in seen.sentence()
+
+
+def test_a_damaged_run_says_so(tmp_path):
+    here = build(tmp_path / "project")
+    (here.reports / "bad").mkdir(parents=True)
+    (here.reports / "bad" / "manifest.json").write_text("{")
+    found, fault = overview.states(here, "bad")
+    assert set(found.values()) == {"unknown"}
+    assert "xcoll run --name bad" in fault

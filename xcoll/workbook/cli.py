@@ -10,7 +10,7 @@ from types import ModuleType
 
 from xcoll import __version__
 from xcoll.errors import ParameterError, XcollError
-from xcoll.workbook.commands import lab, params, run, sweep, warm
+from xcoll.workbook.commands import diff, lab, params, replicate, run, sweep, warm
 from xcoll.workbook.commands import list as listing
 
 __all__ = ["COMMANDS", "main"]
@@ -19,6 +19,8 @@ COMMANDS: dict[str, ModuleType] = {
     "run": run,
     "sweep": sweep,
     "lab": lab,
+    "diff": diff,
+    "replicate": replicate,
     "list": listing,
     "params": params,
     "warm": warm,
@@ -28,6 +30,8 @@ examples
   xcoll run                                   bring the whole chain up to date
   xcoll run --until 05 -p confidence=0.975    up to the haircuts, at another level
   xcoll run --name tight -f tight.yaml        a run of its own beside the default one
+  xcoll diff default tight                    what changed between the two, and why
+  xcoll replicate default                     built again from its manifest: the same bytes?
   xcoll params 05                             what notebook 05 can be told
   xcoll sweep data/sweeps/engines.yaml        a grid of engines, worlds and paths, on all cores
 """
@@ -55,16 +59,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 is success, 1 a failed run, 2 a wrong call, 130 an interrupt."""
+    """Run the command line; 0 is success, 1 a failed run, 2 a wrong call, 130 an interrupt.
+
+    Commands whose 1 is an answer, as that two runs differ, have 2 for a failure too.
+    """
     options = _parser().parse_args(arguments)
+    command = COMMANDS[options.command]
+    trouble = getattr(command, "TROUBLE", 1)
     try:
-        return COMMANDS[options.command].call(options)
+        return command.call(options)
     except ParameterError as error:
         print(f"xcoll: {error}", file=sys.stderr)
         return 2
     except XcollError as error:
         print(f"xcoll: {error}", file=sys.stderr)
-        return 1
+        return trouble
     except KeyboardInterrupt:
         print(
             "xcoll: interrupted; finished notebooks are kept and the last good report is as it "
@@ -75,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
         print(f"xcoll: {error.strerror}{place}; finished notebooks are kept", file=sys.stderr)
-        return 1
+        return trouble
 
 
 if __name__ == "__main__":

@@ -90,8 +90,11 @@ def shell(
     footer: str,
     current: str | None = None,
     contents: Sequence[tuple[int, str, str]] = (),
+    sheets: Sequence[str] = ("report.css",),
 ) -> str:
     """A whole page around the HTML `body`; `contents` lists headings as (level, anchor, text).
+
+    `sheets` are files of the folder of the templates, the later ones stronger.
 
     Raises
     ------
@@ -108,7 +111,7 @@ def shell(
             footer=footer,
             current=current,
             contents=[entry for entry in contents if entry[0] in (2, 3)],
-            style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+            style="\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in sheets),
         )
     )
     dress.refuse_addresses(text, title)

@@ -8,14 +8,14 @@ import nbformat
 import pandas as pd
 
 from xcoll.errors import RunError
-from xcoll.workbook import plan, publish
+from xcoll.workbook import manifest, plan, publish
 from xcoll.workbook.project import Project
 from xcoll.workbook.run import newest
 from xcoll.workbook.store import Store
 
 __all__ = ["Overview", "State", "of", "states"]
 
-State = Literal["never run", "stale", "fresh"]
+State = Literal["never run", "unknown", "stale", "fresh"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Overview:
     ----------
     run : str or None
         Name of the run; None where nothing was run yet.
+    fault : str or None
+        What is wrong with its files, and what to do.
     notebooks : DataFrame
         Columns notebook, question, state, seconds (NaN: never run), in the order of the chain.
     links : dict
@@ -35,6 +37,7 @@ class Overview:
     """
 
     run: str | None
+    fault: str | None
     notebooks: pd.DataFrame
     links: dict[str, str]
     said: tuple[str, ...]
@@ -53,6 +56,8 @@ class Overview:
         """The state of the run, and what to do about it."""
         if self.run is None:
             return "Nothing was run yet: `xcoll run` makes the first report (some minutes)."
+        if self.fault is not None:
+            return f"The newest run is damaged. {self.fault}"
         old = self.notebooks.loc[self.notebooks["state"] != "fresh", "notebook"]
         report = f"The newest run is [{self.run}]({self.links[self.run]})"
         if old.empty:
@@ -62,24 +67,28 @@ class Overview:
         return f"{report}; not up to date: {listed}. `xcoll run{option}` runs what is stale."
 
 
-def states(here: Project, name: str) -> dict[str, State]:
+def states(here: Project, name: str) -> tuple[dict[str, State], str | None]:
     """State of every notebook in the run `name`, in the order of the chain.
 
-    Raises
-    ------
-    RunError
-        Where its manifest is damaged or of a newer version.
+    With it comes what is wrong with the run and what to do, None where it is sound or was never
+    made; where its manifest cannot be read, its notebooks are "unknown".
     """
     folder = here.reports / name
-    described = publish.manifest(folder)
-    finished = publish.held(folder, Store(here.reports / ".steps"))
+    try:
+        described = manifest.read(folder)
+    except RunError as error:
+        return dict.fromkeys(here.chain.steps, "unknown"), str(error)
+    if described is None:
+        return dict.fromkeys(here.chain.steps, "never run"), None
+    finished = publish.held(folder, Store(here.reports / ".steps"), lambda fault: None)
     old = publish.stale(plan.build(here), finished) if finished else []
     found: dict[str, State] = {}
     for step in here.chain.steps:
-        known = described is not None and step in described["steps"]
         fresh = step in finished and step not in old
-        found[step] = "never run" if not known else "fresh" if fresh else "stale"
-    return found
+        known = "fresh" if fresh else "stale"
+        found[step] = known if step in described["steps"] else "never run"
+    damage = manifest.damage(folder, described)
+    return found, f"{folder}: {damage}; {manifest.remedy(folder)}" if damage else None
 
 
 def of(here: Project, name: str | None = None) -> Overview:
@@ -91,12 +100,15 @@ def of(here: Project, name: str | None = None) -> Overview:
         Where there is no run of that name, or it is damaged.
     """
     latest = newest(here.reports) if name is None else here.reports / name
-    described = None if latest is None else publish.manifest(latest)
+    described = None if latest is None else manifest.read(latest)
     if name is not None and described is None:
         raise RunError(f"no run is called {name!r}; make it with: xcoll run --name {name}")
     run = None if latest is None else latest.name
-    known = states(here, run) if run else dict.fromkeys(here.chain.steps, "never run")
-    seconds = {step: one["seconds"] for step, one in (described or {"steps": {}})["steps"].items()}
+    known, fault = (
+        states(here, run) if run else (dict.fromkeys(here.chain.steps, "never run"), None)
+    )
+    steps = described["steps"] if described else {}
+    seconds = {step: one.get("seconds", float("nan")) for step, one in steps.items()}
     rows = [
         (step.name, step.question, known[step.name], seconds.get(step.name, float("nan")))
         for step in here.chain.steps.values()
@@ -106,7 +118,7 @@ def of(here: Project, name: str | None = None) -> Overview:
     if latest is not None:
         links[latest.name] = f"../{here.relative(latest / 'index.html')}"
     frame = pd.DataFrame(rows, columns=["notebook", "question", "state", "seconds"])
-    return Overview(run, frame, links, _said(latest, list(here.chain.steps)[-1]))
+    return Overview(run, fault, frame, links, _said(latest, list(here.chain.steps)[-1]))
 
 
 def _said(folder: Path | None, last: str) -> tuple[str, ...]:

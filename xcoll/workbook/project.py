@@ -8,12 +8,25 @@ from pathlib import Path
 from xcoll.errors import ParameterError
 from xcoll.workbook import chain
 
-__all__ = ["STEP_VARIABLE", "SWEEPS", "TAKEN", "TIMINGS", "Project", "find"]
+__all__ = [
+    "DIFFS",
+    "REPLICATIONS",
+    "STEP_VARIABLE",
+    "SWEEPS",
+    "TAKEN",
+    "TIMINGS",
+    "Project",
+    "find",
+]
 
 STEP_VARIABLE = "XCOLL_STEP"  # tells a kernel which file describes its step
-TIMINGS = "benchmarks"
-SWEEPS = "sweeps"
-TAKEN = {TIMINGS: "make bench", SWEEPS: "xcoll sweep"}  # under reports/, no runs, and whose
+TIMINGS, SWEEPS, DIFFS, REPLICATIONS = "benchmarks", "sweeps", "diffs", "replications"
+TAKEN = {  # folders under reports/ that are no runs, and whose they are
+    TIMINGS: "make bench",
+    SWEEPS: "xcoll sweep",
+    DIFFS: "xcoll diff",
+    REPLICATIONS: "xcoll replicate",
+}
 
 
 @dataclass(frozen=True)

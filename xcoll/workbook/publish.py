@@ -1,23 +1,19 @@
 """A report folder from finished steps: built beside the last one, then swapped in whole."""
 
 import fcntl
-import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from xcoll.errors import RunError
-from xcoll.workbook import artifacts, fingerprint
+from xcoll.workbook import artifacts, fingerprint, manifest
 from xcoll.workbook.plan import Plan
 from xcoll.workbook.progress import Progress
 from xcoll.workbook.store import Done, Store
 
-__all__ = ["SCHEMA", "held", "intact", "locked", "manifest", "publish", "stale"]
-
-SCHEMA = 1
-MANIFEST = "manifest.json"
+__all__ = ["held", "locked", "publish", "stale", "used"]
 
 
 @contextmanager
@@ -56,39 +52,39 @@ def locked(reports: Path) -> Iterator[None]:
         yield
 
 
-def manifest(folder: Path) -> dict | None:
-    """Manifest of the report in `folder`, or None where there is no finished report.
+def held(folder: Path, store: Store, tell: Callable[[str], None]) -> dict[str, Done]:
+    """Finished steps that the report in `folder` was made of, as far as the store holds them.
+
+    A manifest that is damaged names none; `tell` has its fault then.
 
     Raises
     ------
     RunError
-        Where it was written by a newer version.
+        Where a newer version of xcoll wrote the manifest.
     """
-    path = folder / MANIFEST
-    if not path.is_file():
-        return None
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if content["schema"] > SCHEMA:
-        raise RunError(
-            f"{path} has schema {content['schema']}, this xcoll knows {SCHEMA}; update xcoll "
-            "or give the run another name with --name"
-        )
-    return content
-
-
-def held(folder: Path, store: Store) -> dict[str, Done]:
-    """Finished steps that the report in `folder` was made of, as far as the store holds them."""
-    described = manifest(folder)
+    described = manifest.sound(folder, tell)
     steps = described["steps"] if described else {}
     found = {name: store.find(name, steps[name]["key"]) for name in steps}
     return {name: done for name, done in found.items() if done is not None}
 
 
-def intact(folder: Path, described: Mapping[str, object]) -> bool:
-    """Whether every file of the report has the hash that its manifest says."""
-    present = fingerprint.tree(folder)
-    present.pop(MANIFEST, None)
-    return present == described["files"]
+def used(reports: Path, tell: Callable[[str], None]) -> set[tuple[str, str]] | None:
+    """Notebook and key of every step that a run under `reports` was made of.
+
+    None where the manifest of one cannot be read, so that nobody knows which steps it needs;
+    `tell` has the reason.
+    """
+    steps: set[tuple[str, str]] = set()
+    known = True
+    for folder in manifest.folders(reports):
+        try:
+            described = manifest.read(folder) or {"steps": {}}
+        except RunError as error:
+            tell(f"{error}\nuntil then no finished step is cleared away")
+            known = False
+        else:
+            steps |= {(step, entry["key"]) for step, entry in described["steps"].items()}
+    return steps if known else None
 
 
 def stale(plan: Plan, finished: Mapping[str, Done]) -> list[str]:
@@ -121,17 +117,20 @@ def publish(
     final = reports / name
     ordered = {step: finished[step] for step in plan.project.chain.steps if step in finished}
     commit = fingerprint.commit(plan.project.root)
-    last = manifest(final)
+    last = manifest.sound(final, lambda fault: None)  # who asked for the steps was told of it
+    damage = manifest.damage(final, last) if last else manifest.Damage()
     described = {
-        "schema": SCHEMA,
+        "schema": manifest.SCHEMA,
         "run": name,
         "commit": commit,
         "facts": _facts(plan, ordered),
         "stale": stale(plan, ordered),
         "steps": {step: _described(done) for step, done in ordered.items()},
     }
-    if last and all(last[key] == value for key, value in described.items()) and intact(final, last):
+    if last and all(last[key] == value for key, value in described.items()) and not damage:
         return final / "index.html"
+    if damage:
+        progress.line(f"{final}: {damage}; the report is written anew")
     from xcoll.workbook import pages
 
     fresh, aside = reports / f".new-{name}", reports / f".old-{name}"
@@ -147,7 +146,7 @@ def publish(
             "finished": datetime.now(UTC).isoformat(timespec="microseconds"),
             "files": fingerprint.tree(fresh),
         }
-        artifacts.write_json(fresh / MANIFEST, described)
+        artifacts.write_json(fresh / manifest.FILE, described)
         if final.exists():
             final.rename(aside)
         fresh.rename(final)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown, display
 
-from xcoll.errors import ArtifactError
-from xcoll.workbook import artifacts, lab, project, streams, tables
+from xcoll.errors import ArtifactError, RunError
+from xcoll.workbook import artifacts, lab, manifest, project, streams, tables
 from xcoll.workbook.plots import style
 
 __all__ = ["Run", "newest", "start"]
@@ -123,10 +124,18 @@ class Run:
 
 
 def newest(reports: Path) -> Path | None:
-    """Folder of the run that finished last, or None where there is none."""
+    """Folder of the run that finished last, or None where there is none.
+
+    A run whose manifest cannot be read is passed over with a warning that says why.
+    """
     finished = {}
-    for manifest in reports.glob("*/manifest.json"):
-        finished[manifest.parent] = json.loads(manifest.read_text(encoding="utf-8"))["finished"]
+    for folder in manifest.folders(reports):
+        try:
+            described = manifest.read(folder)
+        except RunError as error:
+            warnings.warn(f"passed over: {error}", stacklevel=2)
+        else:
+            finished[folder] = described["finished"] if described else ""
     return max(finished, key=finished.__getitem__) if finished else None
 
 
@@ -153,10 +162,10 @@ def start(notebook: str) -> Run:
     facts: dict[str, dict[str, str]] = {}
     on_save = None
     if latest is not None:
-        manifest = json.loads((latest / "manifest.json").read_text(encoding="utf-8"))
-        inputs = {step: latest / "artifacts" / step for step in manifest["steps"]}
-        facts = manifest["facts"]
-        held = manifest["steps"].get(name, {}).get("artifacts", {})
+        made = manifest.read(latest)
+        inputs = {step: latest / "artifacts" / step for step in made["steps"]}
+        facts = made["facts"]
+        held = made["steps"].get(name, {}).get("artifacts", {})
         on_save = lab.Lab(name, here, latest.name, held).saved
     output = here.reports / ".lab" / name
     output.mkdir(parents=True, exist_ok=True)

@@ -62,13 +62,17 @@ class Store:
         record = folder / "step.json"
         if not record.is_file():
             return None
-        described = json.loads(record.read_text(encoding="utf-8"))
         present = fingerprint.tree(folder)
         present.pop("step.json")
-        if present != described["files"]:
+        try:
+            described = json.loads(record.read_text(encoding="utf-8"))
+            found = Done(notebook, key, folder, described["files"], described["record"])
+        except (ValueError, KeyError, TypeError):
+            found = None
+        if found is None or present != found.files:
             shutil.rmtree(folder)
             return None
-        return Done(notebook, key, folder, described["files"], described["record"])
+        return found
 
     @contextmanager
     def draft(self, notebook: str, key: str) -> Iterator[Path]:

@@ -44,7 +44,9 @@ def update(
     store = Store(reports / ".steps")
     began = datetime.now(UTC)
     with publish.locked(reports):
-        before = publish.held(reports / name, store)
+        before = publish.held(
+            reports / name, store, lambda fault: progress.line(f"{fault}; it is written anew")
+        )
         finished = runner.run(
             plan,
             store,
@@ -56,10 +58,7 @@ def update(
             fast=fast,
         )
         index = publish.publish(plan, name, finished, began, progress)
-        used = {
-            (step, described["key"])
-            for folder in reports.iterdir()
-            for step, described in (publish.manifest(folder) or {"steps": {}})["steps"].items()
-        }
-        store.sweep(used)
+        used = publish.used(reports, progress.line)
+        if used is not None:
+            store.sweep(used)
     return index

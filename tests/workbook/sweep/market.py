@@ -1,15 +1,15 @@
 """Artifacts of a run on a small synthetic market, and a run that holds them."""
 
-import json
 from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 
 from tests.collateral import world
+from tests.workbook.conftest import seal
 from xcoll.liquidation import backtest
 from xcoll.systemic import setting
-from xcoll.workbook import artifacts, fingerprint
+from xcoll.workbook import artifacts
 from xcoll.workbook.sweep.inputs import Read
 
 CRASH = "2021-05-01"
@@ -62,5 +62,4 @@ def finish(project, name, contents):
             kinds = {column: KINDS.get(column, "number") for column in content}
             declared = artifacts.declare(kinds, artifact)
         artifacts.write(folder / "artifacts" / writer, artifact, declared, content)
-    manifest = {"schema": 1, "files": fingerprint.tree(folder)}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    seal(folder)

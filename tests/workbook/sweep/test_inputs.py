@@ -1,11 +1,11 @@
 """Inputs of a sweep: artifacts of a finished run, each as the run wrote it."""
 
-import json
 import pickle
 
 import pandas as pd
 import pytest
 
+from tests.workbook.conftest import seal
 from xcoll.errors import ArtifactError
 from xcoll.workbook import artifacts, fingerprint
 from xcoll.workbook.sweep.inputs import KEPT, Inputs, Read, collect, parse
@@ -19,8 +19,7 @@ def finished(tiny):
         writer, declared = tiny.chain.artifact(name)
         (folder / "artifacts" / writer).mkdir(parents=True)
         artifacts.write(folder / "artifacts" / writer, name, declared, pd.DataFrame(content))
-    files = fingerprint.tree(folder)
-    (folder / "manifest.json").write_text(json.dumps({"schema": 1, "files": files}))
+    seal(folder)
     return tiny
 
 

@@ -1,6 +1,7 @@
 """`xcoll list`: the notebooks of the chain and their state."""
 
 import argparse
+import sys
 
 __all__ = ["HELP", "arguments", "call"]
 
@@ -13,10 +14,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(options: argparse.Namespace) -> int:
-    """List; always 0."""
+    """List; 0, or 1 where the run is damaged and its state unknown."""
     from xcoll.workbook import overview, project
 
     here = project.find(reports=options.reports)
-    for name, state in overview.states(here, options.name).items():
+    states, fault = overview.states(here, options.name)
+    for name, state in states.items():
         print(f"{name:<24} {state:<10} {here.chain.steps[name].question}")
-    return 0
+    if fault is not None:
+        print(f"xcoll: {fault}", file=sys.stderr)
+    return 0 if fault is None else 1

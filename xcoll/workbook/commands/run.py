@@ -13,7 +13,6 @@ from xcoll.workbook.commands.common import interrupt, one_folder, place
 if TYPE_CHECKING:
     from xcoll.workbook.chain import Chain
     from xcoll.workbook.plan import Plan
-    from xcoll.workbook.store import Done, Store
 
 __all__ = ["HELP", "arguments", "call"]
 
@@ -59,9 +58,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def call(options: argparse.Namespace) -> int:
     """Run; 0 where the report is there."""
-    from xcoll.workbook import plan, project, publish
+    from xcoll.workbook import manifest, plan, project
     from xcoll.workbook.progress import Progress
-    from xcoll.workbook.store import Store
     from xcoll.workbook.update import update
 
     if options.jobs < 1 or options.timeout < 1:
@@ -82,8 +80,7 @@ def call(options: argparse.Namespace) -> int:
     )
     signal.signal(signal.SIGTERM, interrupt)
     if options.dry_run:
-        store = Store(here.reports / ".steps")
-        return _dry_run(wanted, store, publish.held(here.reports / options.name, store))
+        return _dry_run(wanted, here.reports / options.name)
     with Progress() as progress:
         index = update(
             wanted,
@@ -94,7 +91,7 @@ def call(options: argparse.Namespace) -> int:
             timeout=options.timeout,
             fast=options.fast,
         )
-    old = [name for name in here.chain.steps if name in publish.manifest(index.parent)["stale"]]
+    old = [name for name in here.chain.steps if name in manifest.read(index.parent)["stale"]]
     if old:
         print(
             f"stale now: {', '.join(old)}; bring them up to date with: xcoll run", file=sys.stderr
@@ -127,8 +124,15 @@ def _overrides(options: argparse.Namespace, chain: "Chain") -> tuple[list, list]
     return settings, texts
 
 
-def _dry_run(wanted: "Plan", store: "Store", before: dict[str, "Done"]) -> int:
+def _dry_run(wanted: "Plan", folder: Path) -> int:
+    from xcoll.workbook import publish
+    from xcoll.workbook.store import Store
+
     chain = wanted.project.chain
+    store = Store(wanted.project.reports / ".steps")
+    before = publish.held(
+        folder, store, lambda fault: print(f"{fault}; a run writes it anew", file=sys.stderr)
+    )
     finished = {name: done for name, done in before.items() if name not in wanted.steps}
     for name in wanted.steps:
         if all(other in finished for other in chain.upstream(name)):

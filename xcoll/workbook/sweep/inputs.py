@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from xcoll.errors import ArtifactError
-from xcoll.workbook import fingerprint, publish
+from xcoll.workbook import fingerprint, manifest
 from xcoll.workbook.project import Project
 
 __all__ = ["Inputs", "Loader", "Read", "collect", "parse"]
@@ -76,8 +76,8 @@ def collect(
     contents: dict[str, bytes] = {}
     hashes: dict[str, str] = {}
     folder = project.reports / run
-    described = publish.manifest(folder) if names else None
-    again = f"xcoll run --name {run}" if run != "default" else "xcoll run"
+    described = manifest.read(folder) if names else None
+    again = manifest.again(folder)
     if names and described is None:
         raise ArtifactError(f"{folder} holds no finished run; make it with: {again}")
     for name in names:
