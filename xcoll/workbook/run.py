@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,12 +85,8 @@ class Run:
         return streams.stream(label, seed)
 
     def say(self, text: str) -> None:
-        """Show a sentence whose numbers were computed.
-
-        A dollar before a digit is money and no formula, and a percent sign stays with its number.
-        """
-        plain = re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text)
-        display(Markdown(re.sub(r"(?<=\d) %", "\u00a0%", plain)))
+        """Show a sentence whose numbers were computed, as `tables.spoken` sets it."""
+        display(Markdown(tables.spoken(text)))
 
     def points(self, texts: Iterable[str]) -> None:
         """Show several such sentences as a list."""
@@ -132,8 +127,8 @@ def start(notebook: str) -> Run:
     are those of the newest run, and what is saved goes to ``reports/.lab`` so that no report
     changes under a reader.
     """
-    style.apply()
     described = os.environ.get(project.STEP_VARIABLE)
+    style.apply(captioned=bool(described))
     if described:
         step = json.loads(Path(described).read_text(encoding="utf-8"))
         here = project.Project(Path(step["root"]), Path(step["reports"]))
