@@ -265,13 +265,13 @@ def test_description_from_metadata_or_heading(notebook):
     notebook.cells.append(code("draw();", shows("image/png", PIXEL), id="last"))
     first, last = soup(notebook).find_all("img")
     assert first["alt"] == 'A "rising" line'
-    assert last["alt"] == "Figure: Result"
+    assert last["alt"] == "Result"
 
 
 def test_tables_have_one_look(notebook):
     ours, frame = soup(notebook).select(".xcoll-table-box")
     assert ours["aria-label"] == "Haircuts by asset"
-    assert ours.select_one(".caption").get_text() == "Haircuts by asset"
+    assert ours.select_one(".caption").get_text() == "Table 1. Haircuts by asset"
     assert [cell.get("class") for cell in ours.select("tbody tr:first-child td")] == [
         None,
         ["text", "short"],

@@ -1,15 +1,20 @@
 """What nbconvert leaves open in a page: headings, tables, descriptions, links, addresses."""
 
 import re
+from html.parser import HTMLParser
 from itertools import zip_longest
 
 from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4.element import PreformattedString
 
 from xcoll.errors import RunError
 
 __all__ = [
+    "Markup",
     "bring_forward",
-    "describe",
+    "dressed",
+    "figures",
+    "fold_plumbing",
     "hold_punctuation",
     "number_headings",
     "parse",
@@ -29,6 +34,12 @@ SHORT = 20  # letters of a text that stays on one line
 LONGEST = 300  # letters of a description
 
 
+class Markup(PreformattedString):
+    """Finished HTML that a tree takes in as it is."""
+
+    PREFIX = SUFFIX = ""
+
+
 def parse(text: str) -> BeautifulSoup:
     """The HTML `text` as a tree."""
     return BeautifulSoup(text, "html.parser")
@@ -42,6 +53,35 @@ def bring_forward(article: BeautifulSoup) -> None:
     first = article.find("section")
     for section in reversed(article.select("section.front")):
         first.insert_after(section.extract())
+
+
+def fold_plumbing(article: BeautifulSoup) -> None:
+    """Fold the words before code that shows nothing with the code; parameters stay off paper.
+
+    What a notebook imports and opens is no part of the story that its page tells.
+    """
+    for prose in article.select("section.prose"):
+        after = prose.find_next_sibling("section")
+        if after is None or "prose" in after.get("class", ()):
+            continue
+        if after.select_one("details.parameters:not([open])"):
+            prose["class"] = [*prose["class"], "screen"]
+        shows = [part for part in after.find_all(True, recursive=False) if part.name != "details"]
+        if not shows and not prose.find(HEADING):
+            for part in reversed(prose.find_all(True, recursive=False)):
+                after.summary.insert_after(part.extract())
+            prose.decompose()
+
+
+def dressed(article: BeautifulSoup) -> list[tuple[int, str, str]]:
+    """Do all of the below to a whole page, and list its headings as (level, anchor, text)."""
+    fold_plumbing(article)
+    contents = number_headings(article)
+    tables(article)
+    figures(article)
+    write_out_links(article)
+    hold_punctuation(article)
+    return contents
 
 
 def number_headings(article: BeautifulSoup) -> list[tuple[int, str, str]]:
@@ -62,7 +102,12 @@ def number_headings(article: BeautifulSoup) -> list[tuple[int, str, str]]:
 
 
 def tables(article: BeautifulSoup) -> None:
-    """Give all tables one look: a box that scrolls, text left, numbers right, headers marked."""
+    """Number all tables and give them one look: text left, numbers right, headers marked.
+
+    A table without a caption takes the heading above it; the parameters, which are folded away,
+    have no number.
+    """
+    number = 0
     for table in article.find_all("table"):
         if "xcoll-table" not in table.get("class", ()):
             _clean(table)
@@ -77,12 +122,50 @@ def tables(article: BeautifulSoup) -> None:
         if "xcoll-table-box" not in box.get("class", ()):
             box = table.wrap(article.new_tag("div", attrs={"class": ["xcoll-table-box"]}))
         table["style"] = f"--letters: {_letters(table)}"
-        box["role"], box["tabindex"] = "region", "0"
-        box["aria-label"] = table.caption.get_text() if table.caption else "Table"
-        if table.caption:  # outside the table it stays in view while the table scrolls
-            table.caption.name = "div"
-            box.insert(0, table.find("div").extract())
-            box.div["class"] = ["caption"]
+        # Outside the table a caption stays in view while the table scrolls.
+        words = table.caption.extract().get_text() if table.caption else _heading(table)
+        counted = "parameters" not in table.get("class", ())
+        number += counted
+        box.insert(0, _caption(article, "div", f"Table {number}." if counted else "", words))
+        box["role"], box["tabindex"], box["aria-label"] = "region", "0", words
+
+
+def figures(article: BeautifulSoup) -> None:
+    """Number all figures; what each says, its title or the sentence after it, stands above it."""
+    for number, image in enumerate(article.find_all("img"), 1):
+        said = _said_after(image)
+        words = image.attrs.pop("data-title", "") or said or _heading(image)
+        box = image.parent
+        if box.name != "figure":
+            box = image.wrap(article.new_tag("figure", attrs={"class": ["plot"]}))
+        box.insert(0, _caption(article, "figcaption", f"Figure {number}.", words))
+        if not image.get("alt"):
+            text = said or words
+            image["alt"] = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _caption(article: BeautifulSoup, kind: str, label: str, words: str) -> Tag:
+    caption = article.new_tag(kind, attrs={"class": ["caption"]})
+    if label:
+        mark = article.new_tag("span", attrs={"class": ["label"]})
+        mark.string = label
+        caption.extend([mark, " "])
+    caption.append(words)
+    return caption
+
+
+def _heading(tag: Tag) -> str:
+    heading = tag.find_previous(HEADING)
+    return " ".join(heading.get_text().split()) if heading else "Without a title"
+
+
+def _said_after(image: Tag) -> str:
+    """The computed sentence between `image` and the next figure or heading."""
+    after = image.find_next(
+        lambda tag: tag.name in ("img", "h2", "h3") or "said" in tag.get("class", ())
+    )
+    said = after is not None and "said" in after.get("class", ())
+    return " ".join(after.get_text().split()) if said else ""
 
 
 def _clean(table: Tag) -> None:
@@ -122,25 +205,6 @@ def _letters(table: Tag) -> int:
     return sum(3 + max(column) for column in zip_longest(*rows, fillvalue=0))
 
 
-def describe(article: BeautifulSoup) -> None:
-    """Give every figure without a description the sentence that follows it, or its heading."""
-
-    def near(tag: Tag) -> bool:
-        return tag.name in ("img", "h2", "h3") or "said" in tag.get("class", ())
-
-    for image in article.find_all("img"):
-        if image.get("alt"):
-            continue
-        after = image.find_next(near)
-        heading = image.find_previous(HEADING)
-        if after is not None and "said" in after.get("class", ()):
-            words = after.get_text().split()
-        else:
-            words = ["Figure:", *heading.get_text().split()] if heading else ["Figure"]
-        text = " ".join(words)
-        image["alt"] = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-
-
 def hold_punctuation(article: BeautifulSoup) -> None:
     """Keep the sign after a formula on the formula's line."""
     for formula in article.find_all("math", display="inline"):
@@ -171,13 +235,33 @@ def refuse_addresses(text: str, title: str) -> None:
     RunError
         Naming the page, the element and the address.
     """
-    for tag in parse(text).find_all(True):
-        for name in sorted(LOADING & tag.attrs.keys()):
-            if AFAR.match(tag[name]):
+    reader = _Addresses(title)
+    reader.feed(text)
+    reader.close()
+
+
+class _Addresses(HTMLParser):
+    """Reads a page and stops at the first address that leaves it."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title, self.inside = title, ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = tag
+        for name, value in attrs:
+            if name in LOADING and AFAR.match(value or ""):
                 raise RunError(
-                    f"page {title!r}: <{tag.name} {name}={tag[name][:80]!r}> leaves the page; "
+                    f"page {self.title!r}: <{tag} {name}={(value or '')[:80]!r}> leaves the page; "
                     "put the file into the notebook instead"
                 )
-        style = tag.get_text() if tag.name == "style" else tag.get("style", "")
+            if name == "style":
+                self._check_style(tag, value or "")
+
+    def handle_data(self, data: str) -> None:
+        if self.inside == "style":
+            self._check_style("style", data)
+
+    def _check_style(self, tag: str, style: str) -> None:
         if CSS_AFAR.search(style):
-            raise RunError(f"page {title!r}: a style of <{tag.name}> loads from another address")
+            raise RunError(f"page {self.title!r}: a style of <{tag}> loads from another address")

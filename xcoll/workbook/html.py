@@ -1,14 +1,15 @@
 """One self-contained HTML page of an executed notebook: nothing from afar, no clock, no chance."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
 import jinja2
 from bs4 import BeautifulSoup
-from nbconvert import HTMLExporter
+from nbconvert import HTMLExporter, TemplateExporter
+from nbconvert.filters import DataTypeFilter, Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath, MathInlineParser
 from nbformat import NotebookNode
 
@@ -17,7 +18,7 @@ from xcoll.workbook import dress
 from xcoll.workbook.mathml import to_mathml
 from xcoll.workbook.parameters import Parameter
 
-__all__ = ["environment", "markdown", "page", "shell", "shown"]
+__all__ = ["article", "environment", "markdown", "page", "rendered", "shell", "shown"]
 
 TEMPLATES = Path(__file__).parent / "template"
 SHOWN = {
@@ -67,19 +68,34 @@ def page(
         For an output that a static page cannot show, a formula that cannot be set, and
         anything that would be loaded from another address.
     """
-    article = _article(notebook, parameters, changed)
-    if article.h1 is None:
-        heading = article.new_tag("h1")
-        heading.string = title
-        article.insert(0, heading)
-    contents = dress.number_headings(article)
-    dress.tables(article)
-    dress.describe(article)
-    dress.write_out_links(article)
-    dress.hold_punctuation(article)
+    made, contents = article(notebook, title, parameters=parameters, changed=changed)
     return shell(
-        str(article), title=title, links=links, footer=footer, current=current, contents=contents
+        str(made), title=title, links=links, footer=footer, current=current, contents=contents
     )
+
+
+def article(
+    notebook: NotebookNode,
+    title: str,
+    *,
+    parameters: Sequence[Parameter] = (),
+    changed: Mapping[str, object] = NOTHING,
+    prepare: Callable[[BeautifulSoup], None] | None = None,
+) -> tuple[BeautifulSoup, list[tuple[int, str, str]]]:
+    """The body of the page of an executed notebook, and its headings as (level, anchor, text).
+
+    Parameters as in `page`, whose `shell` goes around it; `prepare` is done to the body before
+    its tables and figures are.
+    """
+    made = rendered(notebook, parameters, changed)
+    dress.bring_forward(made)
+    if prepare is not None:
+        prepare(made)
+    if made.h1 is None:
+        heading = made.new_tag("h1")
+        heading.string = title
+        made.insert(0, heading)
+    return made, dress.dressed(made)
 
 
 def shell(
@@ -139,10 +155,12 @@ def _css_string(text: str) -> str:
     return '"' + re.sub(r'[\\"<>&]', lambda sign: f"\\{ord(sign[0]):06x}", plain) + '"'
 
 
-def _article(
-    notebook: NotebookNode, parameters: Sequence[Parameter], changed: Mapping[str, object]
+def rendered(
+    notebook: NotebookNode,
+    parameters: Sequence[Parameter] = (),
+    changed: Mapping[str, object] = NOTHING,
 ) -> BeautifulSoup:
-    """The cells of the notebook as nbconvert renders them through the template."""
+    """The cells of the notebook as nbconvert renders them through the template, not dressed."""
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             kinds = set(output.get("data", ()))
@@ -157,11 +175,8 @@ def _article(
         differs = "changed" if value != each.default else "–"
         rows.append((each.name, shown(value), shown(each.default), each.comment, differs))
     count = sum(row[-1] == "changed" for row in rows)
-    exporter = _Exporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
-    text, _ = exporter.from_notebook_node(notebook, {"parameters": rows, "changed": count})
-    article = dress.parse(text)
-    dress.bring_forward(article)
-    return article
+    text, _ = _exporter().from_notebook_node(notebook, {"parameters": rows, "changed": count})
+    return dress.parse(text)
 
 
 def shown(value: object) -> str:
@@ -192,8 +207,22 @@ class _Renderer(IPythonRenderer):
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
 
+@cache
+def _exporter() -> HTMLExporter:
+    """The exporter of all pages, whose templates are compiled once."""
+    return _Exporter(template_name="report", extra_template_basedirs=[str(TEMPLATES)])
+
+
 class _Exporter(HTMLExporter):
     """nbconvert's exporter, with formulas set while the page is made."""
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: dict | None = None, **options: object
+    ) -> tuple[str, dict]:
+        """The page, which `dress` reads as a tree: nbconvert would read and write it once more."""
+        self.register_filter("highlight_code", Highlight2HTML("python", parent=self))
+        self.register_filter("filter_data_type", DataTypeFilter(parent=self))
+        return TemplateExporter.from_notebook_node(self, nb, resources, **options)
 
     @jinja2.pass_context
     def markdown2html(self, context: jinja2.runtime.Context, source: str) -> str:

@@ -76,6 +76,7 @@ def page(
     pages: Sequence[PageInfo],
     *,
     declared: Mapping[str, Sequence[Parameter]] = NONE,
+    links: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The HTML of ``index.html``; it holds no clock, so equal runs give equal bytes.
 
@@ -89,6 +90,8 @@ def page(
         The notebooks, in the order of the chain; the last one is the recommendation.
     declared : mapping, optional
         Notebook to its parameters, for the defaults and units of what was changed.
+    links : sequence of (label, file name), optional
+        Pages of the report, for the navigation bar.
 
     Raises
     ------
@@ -122,14 +125,11 @@ def page(
         )
     )
     article = dress.parse(body)
-    contents = dress.number_headings(article)
-    dress.tables(article)
-    dress.write_out_links(article)
-    dress.hold_punctuation(article)
+    contents = dress.dressed(article)
     return html.shell(
         str(article),
         title=f"Calibration report, run {run['run']}",
-        links=[("Report", "index.html"), *((entry.label, entry.file) for entry in pages)],
+        links=links,
         footer=f"xcoll run {run['run']}, commit {commit}, code {code}",
         current="index.html",
         contents=[entry for entry in contents if entry[0] == 2],

@@ -1,17 +1,23 @@
-"""The readable side of a report: a page a notebook, an index, and the last notebook on paper."""
+"""The readable side of a report: a page a notebook, an index, a page to sign, and paper."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import nbformat
 
 from xcoll.errors import RunError
-from xcoll.workbook import html, index, pdf
+from xcoll.workbook import artifacts, html, index, pdf
 from xcoll.workbook.plan import Plan
 from xcoll.workbook.progress import Progress
+from xcoll.workbook.review import signoff, sources
+from xcoll.workbook.review.record import Register, record
+from xcoll.workbook.review.trace import trace
 from xcoll.workbook.store import Done
 
-__all__ = ["paper", "write"]
+__all__ = ["TRACE", "paper", "write"]
+
+TRACE = "trace.json"
 
 
 def write(
@@ -21,7 +27,10 @@ def write(
     finished: Mapping[str, Done],
     progress: Progress,
 ) -> None:
-    """Write ``index.html``, one page for each of `finished`, and a PDF of the last one.
+    """Write ``index.html``, one page for each of `finished`, and what belongs to the last one.
+
+    That is ``signoff.html``, a PDF of both where Chromium is installed, and ``trace.json``, which
+    says of every number of the last notebook where it comes from.
 
     Parameters
     ----------
@@ -29,29 +38,57 @@ def write(
         Report in the making; holds ``notebooks/`` already.
     described : mapping
         What the manifest says of the run.
+
+    Raises
+    ------
+    RunError
+        Where a page cannot show something, or a number of the last notebook cannot be followed.
     """
-    links = [
-        ("Report", "index.html"),
-        *((name.replace("_", " "), f"{name}.html") for name in finished),
-    ]
+    chain, made_by = plan.project.chain, plan.recorded(finished)
+    last = list(chain.steps)[-1]
+    whole = last in finished
+    ends = [(_label(last), f"{last}.html"), ("Sign-off", signoff.FILE)] if whole else []
+    others = [(_label(name), f"{name}.html") for name in finished if name != last]
+    links = [("Report", "index.html"), *ends, *others]
     code = described["facts"]["code"]["xcoll"][:12]
     footer = f"xcoll run {described['run']}, commit {described['commit'][:12]}, code {code}"
-    chain = plan.project.chain
-    notebooks = {}
-    for name, done in finished.items():
-        notebooks[name] = nbformat.read(folder / "notebooks" / f"{name}.ipynb", as_version=4)
-        page = html.page(
-            notebooks[name],
+    notebooks = {
+        name: nbformat.read(folder / "notebooks" / f"{name}.ipynb", as_version=4)
+        for name in finished
+    }
+    followed = trace(chain, notebooks, {name: made_by.files(name) for name in finished})
+    register = Register.of(made_by, described)
+    if whole:
+        followed.check(last)
+    for name, notebook in notebooks.items():
+        exhibits = followed.exhibits[name]
+        article, contents = html.article(
+            sources.marked(notebook, exhibits),
+            chain.steps[name].question,
+            parameters=plan.declared[name],
+            changed=finished[name].record["changed"],
+            prepare=partial(sources.link, exhibits=exhibits),
+        )
+        if name == last:
+            labels = sources.labels(article, exhibits)
+            artifacts.write_json(folder / TRACE, record(followed, register, name, labels))
+        sources.fold(article, exhibits, followed, register)
+        page = html.shell(
+            str(article),
             title=chain.steps[name].question,
             links=links,
             footer=footer,
             current=f"{name}.html",
-            parameters=plan.declared[name],
-            changed=done.record["changed"],
+            contents=contents,
         )
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
-    last = list(chain.steps)[-1]
-    printed = paper(folder, last, plan.project.reports, progress) if last in finished else None
+    printed = {}
+    if whole:
+        states = [_state(plan, described, finished[name]) for name in finished]
+        page = signoff.page(described, notebooks, states, links=links, footer=footer)
+        (folder / signoff.FILE).write_text(page, encoding="utf-8")
+        for name in (last, Path(signoff.FILE).stem):
+            printed[name] = paper(folder, name, plan.project.reports, progress)
     infos = [
         index.PageInfo(
             name=name,
@@ -59,12 +96,29 @@ def write(
             question=chain.steps[name].question,
             headlines=index.headlines(notebook),
             state="stale" if name in described["stale"] else "fresh",
-            pdf=printed if name == last else None,
+            pdf=printed.get(name),
         )
         for name, notebook in notebooks.items()
     ]
-    page = index.page(described, infos, declared=plan.declared)
+    page = index.page(described, infos, declared=plan.declared, links=links)
     (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _state(plan: Plan, described: Mapping[str, object], done: Done) -> signoff.State:
+    """What the sign-off page says of one notebook."""
+    declared = {each.name: each for each in plan.declared[done.notebook]}
+    changed = [
+        (name, html.shown(value), html.shown(declared[name].default), declared[name].comment)
+        for name, value in done.record["changed"].items()
+        if name in declared
+    ]
+    question = plan.project.chain.steps[done.notebook].question
+    stale = done.notebook in described["stale"]
+    return signoff.State(_label(done.notebook), question, stale, done.key, tuple(changed))
 
 
 def paper(folder: Path, name: str, reports: Path, progress: Progress) -> str | None:

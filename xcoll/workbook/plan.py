@@ -56,6 +56,11 @@ class Plan:
             if "Path" in parameter.annotation and values[parameter.name] is not None
         }
 
+    def label(self, parameter: str, path: Path) -> str:
+        """What the file `path` that `parameter` names is called: no folder of this machine."""
+        inside = path.is_relative_to(self.project.root)
+        return self.project.relative(path) if inside else f"{path.name} ({parameter})"
+
     def facts(self, notebook: str) -> dict[str, dict[str, str]]:
         """Where the numbers of `notebook` come from: data, parameters, code, versions.
 
@@ -73,9 +78,7 @@ class Plan:
                         f"{name}: parameter {parameter} names {path}, which is not a file; "
                         f"give another with -p {parameter}=FILE"
                     )
-                inside = path.is_relative_to(self.project.root)
-                label = self.project.relative(path) if inside else f"{path.name} ({parameter})"
-                data[label] = fingerprint.file(path)
+                data[self.label(parameter, path)] = fingerprint.file(path)
             settings |= {f"{name}.{key}": repr(value) for key, value in self.values(name).items()}
         return {"data": data, "parameters": settings, **self.shared}
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -92,12 +91,8 @@ class Run:
         return streams.stream(label, seed)
 
     def say(self, text: str) -> None:
-        """Show a sentence whose numbers were computed.
-
-        A dollar before a digit is money and no formula, and a percent sign stays with its number.
-        """
-        plain = re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text)
-        display(Markdown(re.sub(r"(?<=\d) %", "\u00a0%", plain)))
+        """Show a sentence whose numbers were computed, as `tables.spoken` sets it."""
+        display(Markdown(tables.spoken(text)))
 
     def points(self, texts: Iterable[str]) -> None:
         """Show several such sentences as a list."""
@@ -147,8 +142,8 @@ def start(notebook: str) -> Run:
     changes under a reader; edited modules of the package are reloaded before every cell, long
     loops show how far they are, and what is stale by a changed artifact is said (`lab`).
     """
-    style.apply()
     described = os.environ.get(project.STEP_VARIABLE)
+    style.apply(captioned=bool(described))
     if described:
         step = json.loads(Path(described).read_text(encoding="utf-8"))
         here = project.Project(Path(step["root"]), Path(step["reports"]))

@@ -2,14 +2,16 @@
 
 import html
 import math
+import re
 from collections.abc import Callable, Mapping
 
 import pandas as pd
 
 from xcoll.checks import one_of
 from xcoll.errors import ParameterError
+from xcoll.workbook import words
 
-__all__ = ["FORMATS", "money", "percent", "to_html"]
+__all__ = ["FORMATS", "money", "percent", "spoken", "to_html", "unspoken"]
 
 EMPTY = "–"
 
@@ -26,6 +28,19 @@ def money(value: float) -> str:
         if size >= scale:
             return f"{'-' if value < 0 else ''}${_significant(size / scale)}{unit}"
     return f"{'-' if value < 0 else ''}${_significant(size)}"
+
+
+def spoken(text: str) -> str:
+    """A computed sentence as markdown.
+
+    A dollar before a digit is money and no formula, and a percent sign stays with its number.
+    """
+    return re.sub(r"(?<=\d) %", "\u00a0%", re.sub(r"(?<!\\)\$(?=\d)", r"\\$", text))
+
+
+def unspoken(markdown: str) -> str:
+    """The sentence that `spoken` made `markdown` of."""
+    return re.sub(r"\\\$(?=\d)", "$", markdown).replace("\u00a0%", " %")
 
 
 def _significant(value: float, digits: int = 3) -> str:
@@ -45,9 +60,10 @@ FORMATS: dict[str, Callable[[object], str]] = {
     "percent2": lambda value: percent(value, 2),
     "points": lambda value: f"{round(100 * value, 1) + 0.0:+,.1f} pt",  # no minus before a nought
     "significant": _significant,
-    "text": str,
+    "text": lambda value: words.name(str(value)),
     "whole": lambda value: f"{value:,.0f}",
 }
+UNITS = {"basis points": ", bp"}  # of a format whose cells do not show it
 
 
 def _default(column: pd.Series) -> str:
@@ -103,9 +119,13 @@ def to_html(
 
     def cell(tag: str, column: str, text: str) -> str:
         kind = ' class="text"' if column in left else ""
-        return f"<{tag}{kind}>{html.escape(text)}</{tag}>"
+        name = f' data-name="{html.escape(str(column))}"' if tag == "th" else ""
+        return f"<{tag}{kind}{name}>{html.escape(text)}</{tag}>"
 
-    head = "".join(cell("th", column, str(column).replace("_", " ")) for column in frame.columns)
+    units = {column: UNITS.get(name, "") for column, name in chosen.items()}
+    head = "".join(
+        cell("th", column, words.head(str(column)) + units[column]) for column in frame.columns
+    )
     shown = frame.head(rows)
     body = []
     for values in shown.itertuples(index=False, name=None):

@@ -62,8 +62,12 @@ _LOOK = {
 }
 
 
-def apply() -> None:
-    """Set the style sheet of all figures in this process."""
+def apply(*, captioned: bool = False) -> None:
+    """Set the style sheet of all figures in this process.
+
+    Where they are `captioned`, a notebook keeps the title of a figure beside the picture and not
+    in it, for a page to set as text that can be read on a phone, searched and printed.
+    """
     sns.set_theme(
         context="notebook",
         style="ticks",
@@ -103,6 +107,18 @@ def apply() -> None:
 
     if shell is not None:
         set_matplotlib_formats("retina")
+        if captioned:
+            shell.display_formatter.formatters["image/png"].for_type(Figure, _without_title)
+
+
+def _without_title(figure: Figure) -> tuple[str, dict[str, object]]:
+    """The picture, and what is known of it: width, height and title."""
+    from IPython.core.pylabtools import retina_figure
+
+    title = " ".join(figure.get_suptitle().replace(r"\$", "$").split())
+    figure.suptitle("")
+    picture, known = retina_figure(figure, base64=True, bbox_inches="tight")
+    return picture, known | {"title": title}
 
 
 def colour(asset: str) -> str:

@@ -1,1 +1,1 @@
-"""The reviewer's side: runs opened with care, compared number by number, and rebuilt."""
+"""The reviewer's side: where numbers come from, what differs between runs, a run rebuilt."""
