@@ -227,13 +227,15 @@ def run(
     T, which = flat.years[listed.group], listed.is_option
     sigma = np.full(len(listed), np.nan)
     place, still = listed.asset, np.zeros((1, len(assets)))
-    rows = []
-    for t in places:
+    bar, layout = history.bar, book.layout([listed.assets])
+    margin = np.empty((len(places), len(rules), len(book.accounts)))
+    loss = np.empty((len(places), 1, len(book.accounts)))
+    for row, t in enumerate(places):
         now, then = t, t + h
         v, w = V[now] ** 2 / years, L[now] ** 2 / years
         sigma[which] = setting.implied.sigma(v[place][which], w[place][which], T[which], k[which])
         quotes = quote(listed, market, sigma)
-        moment = Moment(index[t], V[now], L[now], pool.until(count[t]), setting, history.bar, rng)
+        moment = Moment(index[t], V[now], L[now], pool.until(count[t]), setting, bar, rng)
         realised = Draws(
             assets=tuple(assets),
             price=np.expm1(R[now + 1 : then + 1].sum(axis=0))[None],
@@ -244,21 +246,16 @@ def run(
             elapsed=h * years,
             implied=setting.implied,
         )
-        layout = book.layout([listed.assets])
         gain = engine.gains(book, quotes, realised.scenarios(quotes), layout)[:, 0]
         paid = np.bincount(book.account, realised.funding(book, quotes), len(book.accounts))
-        for name, make in rules.items():
-            margin = make(moment).totals(book, quotes)
-            rows.append((index[t], name, margin, paid - gain))
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {"time": time, "book": book.accounts, "rule": rule, "margin": margin, "loss": loss}
-            )
-            for time, rule, margin, loss in rows
-        ],
-        ignore_index=True,
+        loss[row] = paid - gain
+        for number, make in enumerate(rules.values()):
+            margin[row, number] = make(moment).totals(book, quotes)
+    keys = pd.MultiIndex.from_product(
+        [index[places], list(rules), book.accounts], names=["time", "rule", "book"]
     )
+    values = {"margin": margin.ravel(), "loss": np.broadcast_to(loss, margin.shape).ravel()}
+    return pd.DataFrame(values, keys).reset_index()[["time", "book", "rule", "margin", "loss"]]
 
 
 def fixed(rule: Rule) -> Callable[[Moment], Rule]:
