@@ -12,10 +12,10 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help report test lint format lab bench peers lock clean
+.PHONY: help report test lint format lab bench peers data-extra lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 report: $(READY) ## run the chain on the bundled prices and print the path of the report (RUN="-p name=value" sets parameters)
 	@$(BIN)/xcoll run $(RUN)
@@ -42,6 +42,9 @@ peers: $(READY) ## install the other peers of make bench into .venv (numbagg, st
 
 SOLVE := uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --upgrade --no-header --quiet
+
+data-extra: $(READY) ## install what `xcoll data fetch` needs (ccxt, as it is locked) into .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 
 lock: $(READY) ## solve the dependencies again (needs uv)
 	$(SOLVE) -o requirements.lock >/dev/null
