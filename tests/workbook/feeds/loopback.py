@@ -1,7 +1,8 @@
 """A server on this machine that answers as Binance and as Kraken do, faults included.
 
-Binance serves bars from a time on, up to a number; Kraken its last 720, whatever the time.  The bars
-are synthetic.  `faults` holds what befalls the next questions for bars, one each; `None` is none.
+Binance serves bars from a time on, up to a number; Kraken its last 720, whatever the time.  The
+bars are synthetic.  `faults` holds what befalls the next questions for bars, one each; `None` is
+none.
 """
 
 import json
@@ -36,13 +37,17 @@ class Exchange:
     """The server, its bars by pair ("BTCUSDT"), its clock and what goes wrong next."""
 
     def __init__(self):
-        self.bars = {"BTCUSDT": made(), "ETHUSDT": made(price=50.0), "USDCUSDT": made(price=1.0)}
-        self.now = NOW
-        self.faults = deque()
-        self.asked = []  # path and query of every question
+        self.renew()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def renew(self):
+        self.bars = {"BTCUSDT": made(), "ETHUSDT": made(price=50.0), "USDCUSDT": made(price=5.0)}
+        self.now = NOW
+        self.most = 1000  # bars of a page
+        self.faults = deque()
+        self.asked = []  # path and query of every question
 
     @property
     def url(self):
@@ -74,7 +79,7 @@ class Exchange:
         return {"serverTime": self.now}
 
     def _binance_klines(self, query):
-        begin, limit = int(query["startTime"]), int(query["limit"])
+        begin, limit = int(query["startTime"]), min(int(query["limit"]), self.most)
         rows = [row for row in self.bars[query["symbol"]] if row[0] >= begin]
         return [[row[0], *map(str, row[1:]), row[0] + DAY - 1] for row in rows[:limit]]
 
@@ -117,7 +122,7 @@ class Exchange:
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                     self.connection.close()
                     return
-                self.send_response(reply.status)
+                self.send_response_only(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(reply.body)))
@@ -152,7 +157,9 @@ class Reply:
 
 def status(code, **headers):
     def fault(reply):
-        reply.status, reply.content = code, {"code": -1, "msg": "no"}
+        reply.status = code
+        if code != 200:
+            reply.content = {"code": -1, "msg": "no"}
         reply.headers |= {name.replace("_", "-"): value for name, value in headers.items()}
 
     return fault
@@ -208,6 +215,16 @@ def contradiction(reply):
     row = list(reply.rows[1])
     row[4] = "77"
     reply.rows.insert(2, row)
+
+
+def held_up(met, go):
+    """The answer waits: `met` is set when it is asked for, and it goes out after `go`."""
+
+    def fault(reply):
+        met.set()
+        go.wait(30)
+
+    return fault
 
 
 def content(value):

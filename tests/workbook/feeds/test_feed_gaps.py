@@ -2,11 +2,9 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xcoll.errors import DataError
 from xcoll.workbook.feeds import gaps
 
 
@@ -44,9 +42,3 @@ def test_the_table_names_asset_place_and_number():
     none = gaps.find({}, day)
     assert list(none) == list(gaps.COLUMNS)
     assert none["first"].dtype.kind == "M"
-
-
-def test_bars_of_several_lengths_are_named():
-    times = pd.DatetimeIndex(["2023-01-01", "2023-01-02", "2023-01-02T05:00"])
-    with pytest.raises(DataError, match="ETH: the bar after place 2"):
-        gaps.find({"ETH": pd.Series(1.0, times)}, pd.Timedelta("1D"))

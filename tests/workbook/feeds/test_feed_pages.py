@@ -54,7 +54,10 @@ def test_order_and_equal_copies_lose_nothing(order, again):
         ([row(time=START // 1000)], "no milliseconds"),
         ([row(time=START * 1000)], "no milliseconds"),
         ([row(time=START + 1)], "begins where no bar of 1 days"),
-        ([row(), row(time=START + DAY), row(time=START + DAY + HOUR)], "2023-01-02 01:00:00 begins"),
+        (
+            [row(), row(time=START + DAY), row(time=START + DAY + HOUR)],
+            "2023-01-02 01:00:00 begins",
+        ),
         ([row(), row(close=10.5)], "two bars of 2023-01-01 that differ, close 11 and 10.5"),
     ],
 )

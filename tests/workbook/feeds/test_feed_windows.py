@@ -1,5 +1,7 @@
 """Windows against sets of whole numbers."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +22,7 @@ def test_add_covers_both_and_keeps_windows_apart(many, new):
     made = windows.add(covered, new)
     assert inside(made) == inside([*many, new])
     assert all(begin < end for begin, end in made)
-    assert all(one[1] < other[0] for one, other in zip(made, made[1:], strict=False))
+    assert all(one[1] < other[0] for one, other in pairwise(made))
 
 
 @given(window, st.lists(window))

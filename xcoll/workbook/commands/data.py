@@ -240,8 +240,8 @@ def _table(title: str, frame: "pd.DataFrame", most: int | None) -> None:
         return
     shown = frame if most is None else frame.head(most)
     print(f"{title} ({len(frame):,})")
-    columns([[f"  {shown.columns[0]}", *shown.columns[1:]],
-             *([f"  {row[0]}", *map(_cell, row[1:])] for row in shown.itertuples(index=False))])  # fmt: skip
+    rows = [shown.columns, *([*map(_cell, row)] for row in shown.itertuples(index=False))]
+    columns([[f"  {row[0]}", *row[1:]] for row in rows])
     if len(shown) < len(frame):
         print(f"  and {len(frame) - len(shown):,} more")
 

@@ -37,7 +37,7 @@ def settle(raw: Prices, source: str) -> tuple[Prices, pd.DataFrame]:
     ------
     DataError
         Every fault of `raw` that this does not mend, a line each: copies that differ, values that
-        are no prices.
+        are no prices; or bars of several lengths.
     """
     found: list[Row] = []
     wrong = []
@@ -52,8 +52,9 @@ def settle(raw: Prices, source: str) -> tuple[Prices, pd.DataFrame]:
             wrong += differ if fault.check == "duplicate" else [fault.message]
     if wrong:
         raise DataError("\n  ".join([f"{source}: {wrong[0]}", *wrong[1:]]))
-    clean = {name: part.groupby(level=0).first() for name, part in raw.tables.items()}
-    return Prices(**clean), tabulate(found)
+    clean = Prices(**{name: part.groupby(level=0).first() for name, part in raw.tables.items()})
+    _on_grid(clean.close.index, clean.start, clean.bar, source)
+    return clean, tabulate(found)
 
 
 def unite(parts: Mapping[str, Prices]) -> Prices:
@@ -62,8 +63,8 @@ def unite(parts: Mapping[str, Prices]) -> Prices:
     Raises
     ------
     DataError
-        Bars of several lengths, with the files; values of one bar and asset on which two files
-        disagree, with both files, how many and the first.
+        Bars of several lengths or grids, with the files; values of one bar and asset on which two
+        files disagree, with both files, how many and the first.
     """
     names = list(parts)
     lengths = {name: parts[name].bar for name in names}
@@ -73,6 +74,8 @@ def unite(parts: Mapping[str, Prices]) -> Prices:
                 f"{names[0]} has bars of {lengths[names[0]]}, {name} of {lengths[name]}; import "
                 "them under two names"
             )
+        _on_grid(parts[name].close.index[:1], parts[names[0]].start, lengths[name],
+                 f"{name} beside {names[0]}")  # fmt: skip
     disagree = [
         told
         for place, name in enumerate(names)
@@ -142,6 +145,15 @@ def day(time: pd.Timestamp) -> str:
 
 def _extra(one: Prices, other: Prices) -> list[str]:
     return [asset for asset in one.assets if asset not in other.assets]
+
+
+def _on_grid(index: pd.DatetimeIndex, start: pd.Timestamp, bar: pd.Timedelta, source: str) -> None:
+    off = index[(index - start) % bar != pd.Timedelta(0)]
+    if len(off):
+        raise DataError(
+            f"{source}: {day(off[0])} is off the grid of bars of {bar} that starts at "
+            f"{day(start)} ({len(off)} such rows); give bars of one length"
+        )
 
 
 def _copies(raw: Prices) -> list[str]:

@@ -65,10 +65,14 @@ def deliver(
         missing = gaps.find(dict(prices.close.items()), prices.bar)
     _, seen, stops = check.examine(prices, quality.Rules(), own.data.name)
     seen = seen if found is None else findings.concat([found, seen])
-    before, described = own.prices(), own.described()
-    news = ["new"] if before is None else canonical.difference(before, prices)
-    moved = None if before is None else store.changed(own.data)
-    if before is not None and not replace and (moved or news):
+    described, moved, news = {}, None, ["new"]
+    if own.data.exists():
+        try:
+            described, moved = own.described(), store.changed(own.data)
+            news = canonical.difference(own.prices(), prices)
+        except DataError as error:  # not readable: it may only give way
+            news = [str(error)]
+    if own.data.exists() and not replace and (moved or news):
         raise DataError(
             "\n  ".join([
                 f"{own.name}: other prices stand under this name; take another --name, or give "
@@ -77,13 +81,14 @@ def deliver(
                 *news,
             ])
         )  # fmt: skip
-    if moved or news or not described:
+    count = int(missing["bars"].sum())
+    if moved or news or described.get("missing_bars") != count:
         card = {
             "imported": datetime.now(UTC).isoformat(timespec="seconds"),
             **told,
             "findings": findings.summary(seen).to_dict("records"),
-            "missing_bars": int(missing["bars"].sum()),
+            "missing_bars": count,
         }
         described = own.write(prices, card)
-        store.replace(own.gaps, missing.to_csv(index=False))
+    store.replace(own.gaps, missing.to_csv(index=False))
     return Delivered(described, prices, seen, missing, news, stops)

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from xcoll.errors import DataError
-
 __all__ = ["COLUMNS", "find", "runs"]
 
 COLUMNS = ("asset", "where", "first", "last", "bars")
@@ -20,24 +18,13 @@ def runs(
 
     Parameters
     ----------
-    times : starts of the bars that are there, ascending, at least one.
+    times : starts of the bars that are there, ascending, at least one, whole bars apart.
     bar : length of a bar, in the unit of `times`.
     begin, end : window that ought to be full, its end not part of it; by default from the first
         bar to the last.
-
-    Raises
-    ------
-    DataError
-        A bar that is off the grid of the first.
     """
     times = np.asarray(times, dtype=np.int64)
     steps = np.diff(times)
-    off = steps % bar != 0
-    if off.any():
-        raise DataError(
-            f"the bar after place {off.argmax() + 1} starts {steps[off.argmax()]} later, which is "
-            f"no whole number of bars of {bar}; give bars of one length"
-        )
     found: list[Run] = []
     if begin is not None and (ahead := int(times[0] - begin) // bar) > 0:
         first = int(times[0]) - ahead * bar
@@ -64,11 +51,6 @@ def find(
     closes : by asset; a NaN is a bar that is missing.  An asset without any close has one run
         "everywhere", where `begin` and `end` are given.
     begin, end : as in `runs`.
-
-    Raises
-    ------
-    DataError
-        Naming the asset whose bars are of several lengths.
     """
     unit, origin = pd.Timedelta(microseconds=1), pd.Timestamp(0)
     step = bar // unit
@@ -77,10 +59,7 @@ def find(
     for asset, series in closes.items():
         times = pd.DatetimeIndex(series.dropna().index).as_unit("us").asi8
         if len(times):
-            try:
-                own = runs(times, step, *limits)
-            except DataError as error:
-                raise DataError(f"{asset}: {error}") from error
+            own = runs(times, step, *limits)
         elif None in limits:
             own = []
         else:

@@ -26,8 +26,8 @@ def walk(
     Parameters
     ----------
     ask : the judged page that the exchange answers when asked for bars from a time on.
-    bar, limit : length of a bar, and bars that a page ought to have: a hint for how far to step
-        over a time without bars, never believed.
+    bar, limit : length of a bar, and bars that a page ought to have, at least 2: a hint for how far
+        to step over a time without bars, never believed.
     last : the bar before the window, where it is held (1 × 5).
     counts : told of how many bars were "healed": missing at first, there when asked for again.
 
@@ -35,9 +35,9 @@ def walk(
     -----
     Each page is asked for from the last bar that is held, so that every two overlap by a bar and a
     rewritten history is found out.  A page with a hole is asked for again from the hole on, as long
-    as that brings bars: what is missing then was missing twice.  A page without a new bar is asked
-    for again without the overlap, and then stepped over; what was stepped over counts as settled
-    only when a later bar is seen, for the newest bar may simply not be served yet.
+    as that brings bars: what is missing then was missing twice.  A time without a new bar is asked
+    for twice, and then stepped over; what was stepped over counts as settled only when a later bar
+    is seen, for the newest bar may simply not be served yet.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def walk(
     """
     begin, end = window
     counts = Counter() if counts is None else counts
-    step = max(1, limit) * bar
+    step = limit * bar
     mark = probe = begin  # settled up to here; asked up to here
 
     def look(since: int) -> np.ndarray:
@@ -55,11 +55,10 @@ def walk(
         return within(page, mark, end)
 
     while probe < end:
-        overlap = probe == mark and len(last) > 0
-        fresh = look(int(last[0, 0]) if overlap else probe)
-        if not len(fresh):
-            fresh = look(probe)
-        if not len(fresh):
+        overlap = [int(last[0, 0])] if probe == mark and len(last) else []
+        # asked until one has a bar
+        fresh = next(filter(len, map(look, [*overlap, probe, probe])), None)
+        if fresh is None:
             probe += step
             continue
         while (hole := _hole(fresh, mark, bar)) is not None:
