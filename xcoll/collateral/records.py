@@ -8,7 +8,7 @@ there is a balance of zero.  Both forms may have a column `venue`, which is not 
 Rows are counted from 1 under the header.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from xcoll import checks
 from xcoll.collateral.accounts import Book
 from xcoll.errors import DataError
 
-__all__ = ["ACCOUNT_COLUMNS", "LONG", "form", "needed", "parse", "table", "template"]
+__all__ = ["ACCOUNT_COLUMNS", "LONG", "faults", "form", "needed", "parse", "table", "template"]
 
 LONG = ("account", "asset", "collateral", "debt")
 SIDES = ("collateral", "debt")
@@ -82,6 +82,34 @@ def parse(frame: pd.DataFrame, assets: Sequence[str], source: str = "book", firs
         name, an asset that is unknown, a balance that is text, missing, infinite or negative, an
         account (wide) or an account and asset (long) that is there twice, debt without collateral.
     """
+
+    def stop(message: str) -> None:
+        raise DataError(message)
+
+    return Book(list(assets), *_units(frame, assets, source, first, stop))
+
+
+def faults(frame: pd.DataFrame, assets: Sequence[str], source: str = "book") -> list[str]:
+    """All that `parse` would refuse in the rows of `frame`, a message each; empty for a good book.
+
+    Raises
+    ------
+    DataError
+        Columns that cannot be read as a book (see `form`), or no row.
+    """
+    found: list[str] = []
+    _units(frame, assets, source, 1, found.append)
+    return found
+
+
+def _units(
+    frame: pd.DataFrame,
+    assets: Sequence[str],
+    source: str,
+    first: int,
+    tell: Callable[[str], None],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Collateral, debt and ids; each fault is told, and what is at fault counts as zero."""
     kind = form(frame.columns, assets, source)
     if frame.empty:
         raise DataError(f"{source}: the book holds no account; give at least one row")
@@ -92,7 +120,7 @@ def parse(frame: pd.DataFrame, assets: Sequence[str], source: str = "book", firs
         if bad.any():
             found = [f"{names.iloc[i]} (row {rows[i]})" for i in np.flatnonzero(bad)]
             count = f"{len(found)} row{'s' * (len(found) > 1)}"
-            raise DataError(f"{source}: {count} with {what}: {_few(found)}; {fix}")
+            tell(f"{source}: {count} with {what}: {_few(found)}; {fix}")
 
     refuse((names == "").to_numpy(), "no account", "give every row the name of its account")
     units = {}
@@ -103,7 +131,7 @@ def parse(frame: pd.DataFrame, assets: Sequence[str], source: str = "book", firs
         like = f" like '{column[bad].iloc[0]}'" if bad.any() else ""
         refuse(bad, f"{name} that is no finite number{like}", "give units, 0 for none")
         refuse(number < 0, f"negative {name}", "write what is owed as debt, above zero")
-        units[name] = number
+        units[name] = np.where(bad, 0.0, number) if bad.any() else number
     if kind == "wide":
         refuse(names.duplicated().to_numpy(), "an account that is there already",
                "give each account one row, or read the venues apart")  # fmt: skip
@@ -118,13 +146,16 @@ def parse(frame: pd.DataFrame, assets: Sequence[str], source: str = "book", firs
         strange = frame.loc[known < 0, "asset"].unique()
         refuse(known < 0, f"an unknown asset ({_few(strange)})", _fix(assets))
         place, ids = pd.factorize(names)
-        twice = pd.Series(place * len(assets) + known).duplicated().to_numpy()
+        good = known >= 0
+        pair = np.where(good, place * len(assets) + known, -1 - np.arange(len(place)))
+        twice = pd.Series(pair).duplicated().to_numpy()
         refuse(twice, "an account and asset that are there already", "add them up in one row")
         collateral, debt = (np.zeros((len(ids), len(assets))) for _ in SIDES)
-        collateral[place, known], debt[place, known] = units["collateral"], units["debt"]
+        collateral[place[good], known[good]] = units["collateral"][good]
+        debt[place[good], known[good]] = units["debt"][good]
     bare = debt.any(axis=1) & ~collateral.any(axis=1)
     refuse(bare[place], "debt without collateral", "add what it is backed by, or leave it out")
-    return Book(list(assets), collateral, debt, ids.to_numpy(dtype=object))
+    return collateral, debt, ids.to_numpy(dtype=object)
 
 
 def table(book: Book) -> pd.DataFrame:

@@ -22,7 +22,18 @@ from xcoll.collateral.accounts import Book
 from xcoll.collateral.records import needed, template
 from xcoll.errors import DataError
 
-__all__ = ["blocks", "by_venue", "fits", "needed", "read", "template", "write"]
+__all__ = [
+    "assets",
+    "blocks",
+    "by_venue",
+    "columns",
+    "faults",
+    "fits",
+    "needed",
+    "read",
+    "template",
+    "write",
+]
 
 BATCH = 65_536  # rows of a parquet file read at once
 CHUNK = 1 << 24  # bytes of a csv file read at once
@@ -48,7 +59,7 @@ def read(path: Path | str, assets: Sequence[str]) -> Book:
         file whose replay does not fit in memory is refused before it is read.
     """
     file = _file(path)
-    wide = records.form(_names(file), assets, file.name) == "wide"
+    wide = records.form(columns(file), assets, file.name) == "wide"
     if wide and _parquet(file) and (rows := pq.read_metadata(file).num_rows):
         fits(rows, len(assets))
     return records.parse(_frame(pa.concat_tables(_tables(file)), file.name), assets, file.name)
@@ -63,7 +74,7 @@ def by_venue(path: Path | str, assets: Sequence[str]) -> dict[str, Book]:
         As `read`, and where there is no column venue, or a row without one.
     """
     file = _file(path)
-    records.form(_names(file), assets, file.name)
+    records.form(columns(file), assets, file.name)
     frame = _frame(pa.concat_tables(_tables(file)), file.name)
     if "venue" not in frame:
         raise DataError(f"{file.name}: no column venue; add it, or read the file as one book")
@@ -90,7 +101,7 @@ def blocks(path: Path | str, assets: Sequence[str], accounts: int = 250_000) -> 
     """
     checks.whole("accounts", accounts)
     file = _file(path)
-    records.form(_names(file), assets, file.name)
+    records.form(columns(file), assets, file.name)
     seen, first = np.empty(0, dtype=np.uint64), 1
     for part, starts in _cut(_tables(file), accounts):
         names = part["account"].take(starts).fill_null("").to_numpy()
@@ -108,6 +119,49 @@ def blocks(path: Path | str, assets: Sequence[str], accounts: int = 250_000) -> 
         order = np.argsort(own)
         seen = np.insert(seen, place[order], own[order])
         first += part.num_rows
+
+
+def columns(path: Path | str) -> list[str]:
+    """Names of the columns of a csv or parquet file, a frame's unnamed index not among them."""
+    file = _file(path)
+    if not _parquet(file):
+        head = _head(file)
+        return next(csv.reader([head], delimiter=_separator(head)), [])
+    try:
+        return [name for name in pq.read_schema(file).names if not name.startswith(INDEX)]
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{file.name}: no readable parquet: {error}") from error
+
+
+def assets(path: Path | str) -> list[str]:
+    """Symbols that a book's file names itself, in its order.
+
+    Raises
+    ------
+    DataError
+        Columns that are those of no book; see `records.form`.
+    """
+    file = _file(path)
+    names = columns(file)
+    sides = [name.partition("_")[2] for name in names if name.startswith(("collateral_", "debt_"))]
+    symbols = list(dict.fromkeys(symbol for symbol in sides if symbol))
+    if records.form(names, symbols, file.name) == "long":
+        named = _frame(pa.concat_tables(_tables(file)), file.name)["asset"].dropna().astype("str")
+        symbols = [symbol for symbol in dict.fromkeys(named) if symbol]
+    return symbols
+
+
+def faults(path: Path | str, assets: Sequence[str]) -> list[str]:
+    """All that `read` would refuse in the rows of a file, a message each; empty for a good book.
+
+    Raises
+    ------
+    DataError
+        A file or columns that cannot be read at all.
+    """
+    file = _file(path)
+    records.form(columns(file), assets, file.name)
+    return records.faults(_frame(pa.concat_tables(_tables(file)), file.name), assets, file.name)
 
 
 def write(book: Book, path: Path | str) -> None:
@@ -173,26 +227,16 @@ def _head(file: Path) -> str:
         raise DataError(f"{file.name}: not UTF-8 text at byte {error.start}; save it so") from error
 
 
-def _names(file: Path) -> list[str]:
-    if not _parquet(file):
-        head = _head(file)
-        return next(csv.reader([head], delimiter=_separator(head)), [])
-    try:
-        return [name for name in pq.read_schema(file).names if not name.startswith(INDEX)]
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{file.name}: no readable parquet: {error}") from error
-
-
 def _tables(file: Path) -> Iterator[pa.Table]:
     """The file in pieces, a first one without rows; names, and all fields of a csv, as text."""
     try:
         if _parquet(file):
-            names = _names(file)
+            names = columns(file)
             opened = pq.ParquetFile(file, pre_buffer=False)  # a buffer would keep what was read
             yield _named(opened.schema_arrow.empty_table().select(names))
             batches = opened.iter_batches(BATCH, columns=names)
         else:
-            text = dict.fromkeys(_names(file), pa.large_string())
+            text = dict.fromkeys(columns(file), pa.large_string())
             yield pa.schema(text.items()).empty_table()
             batches = pa_csv.open_csv(
                 file,

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from xcoll import __version__
 from xcoll.errors import ParameterError, XcollError
-from xcoll.workbook.commands import diff, lab, params, replicate, run, sweep, warm
+from xcoll.workbook.commands import data, diff, lab, params, replicate, run, sweep, warm
 from xcoll.workbook.commands import list as listing
 
 __all__ = ["COMMANDS", "main"]
@@ -23,6 +23,7 @@ COMMANDS: dict[str, ModuleType] = {
     "replicate": replicate,
     "list": listing,
     "params": params,
+    "data": data,
     "warm": warm,
 }
 EPILOG = """\
@@ -33,6 +34,7 @@ examples
   xcoll diff default tight                    what changed between the two, and why
   xcoll replicate default                     built again from its manifest: the same bytes?
   xcoll params 05                             what notebook 05 can be told
+  xcoll data check my_prices.csv              what a file of yours is, and what would stop a run
   xcoll sweep data/sweeps/engines.yaml        a grid of engines, worlds and paths, on all cores
 """
 
