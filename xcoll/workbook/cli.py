@@ -10,14 +10,16 @@ from types import ModuleType
 
 from xcoll import __version__
 from xcoll.errors import ParameterError, XcollError
+from xcoll.workbook.commands import ledger, params, recalibrate, run, sweep, warm
 from xcoll.workbook.commands import list as listing
-from xcoll.workbook.commands import params, run, sweep, warm
 
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS: dict[str, ModuleType] = {
     "run": run,
     "sweep": sweep,
+    "recalibrate": recalibrate,
+    "ledger": ledger,
     "list": listing,
     "params": params,
     "warm": warm,

@@ -14,7 +14,7 @@ from xcoll.workbook.plan import Plan
 from xcoll.workbook.progress import Progress
 from xcoll.workbook.store import Done, Store
 
-__all__ = ["SCHEMA", "held", "intact", "locked", "manifest", "publish", "stale"]
+__all__ = ["SCHEMA", "held", "identity", "intact", "locked", "manifest", "publish", "stale"]
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -74,6 +74,20 @@ def manifest(folder: Path) -> dict | None:
             "or give the run another name with --name"
         )
     return content
+
+
+def identity(described: Mapping[str, object]) -> str:
+    """SHA-256 of what a manifest says of the numbers: where they come from, and every artifact.
+
+    It holds the facts (data, parameters, code, versions), and of each step its key, its artifacts'
+    hashes and its changed parameters, but no clock, name, commit or page: who repeats the run on
+    the same inputs finds the same value, under any name and with or without a printer of PDF.
+    """
+    steps = {
+        name: {part: step[part] for part in ("key", "artifacts", "changed")}
+        for name, step in described["steps"].items()
+    }
+    return fingerprint.value({"facts": described["facts"], "steps": steps})
 
 
 def held(folder: Path, store: Store) -> dict[str, Done]:
