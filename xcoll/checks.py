@@ -1,5 +1,6 @@
 """Guards for arguments: each returns the checked value or raises `ParameterError`."""
 
+import datetime
 import math
 from numbers import Integral, Real
 
@@ -7,7 +8,7 @@ import pandas as pd
 
 from xcoll.errors import ParameterError
 
-__all__ = ["at_least", "duration", "fraction", "number", "one_of", "positive", "whole"]
+__all__ = ["at_least", "day", "duration", "fraction", "number", "one_of", "positive", "whole"]
 
 
 def number(name: str, value: float) -> float:
@@ -64,6 +65,16 @@ def duration(name: str, value: str | pd.Timedelta) -> pd.Timedelta:
     if pd.isna(checked) or checked <= pd.Timedelta(0):
         raise ParameterError(f"{name} is {value!r}; give a duration above zero")
     return checked
+
+
+def day(name: str, value: str | datetime.date) -> datetime.date:
+    """`value` as a date without a time: a `date`, or text like 2023-06-30."""
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return value
+    try:
+        return datetime.datetime.strptime(value, "%Y-%m-%d").date()
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"{name} is {value!r}; give a date like 2023-06-30") from error
 
 
 def one_of(name: str, value: str, choices: object) -> str:

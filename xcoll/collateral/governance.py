@@ -30,6 +30,8 @@ class Governance:
         How long a proposal may wait for its move before it lapses, a duration.
     ramp : str
         Time that a threshold takes to come down, a duration, where the venue has ramps.
+    cap_step : float
+        Largest move of a cap in one proposal, as a fraction of the cap in force, above zero.
     """
 
     # Aave's risk stewards (2025-03): LTV, threshold, bonus ±0.50 points a step, three days apart;
@@ -40,11 +42,14 @@ class Governance:
     expiry: str = "6h"
     # Euler v2 lets the governor of a vault set it; assumed.
     ramp: str = "7D"
+    # Aave's risk stewards (2025-03): caps by as much again, three days apart.
+    cap_step: float = 1.0
 
     def __post_init__(self) -> None:
         tick, step = checks.fraction("tick", self.tick), checks.fraction("step", self.step)
         for name in ("delay", "expiry", "ramp"):
             checks.duration(name, getattr(self, name))
+        checks.positive("cap_step", self.cap_step)
         if tick > step:
             raise ParameterError(f"tick {tick:g} is larger than the step {step:g}; lower the tick")
 

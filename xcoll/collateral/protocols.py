@@ -82,10 +82,14 @@ class RisingBonus(TokenParameters):
 
 
 class Guard(Sourced):
-    """How far and how often stewards may move a parameter without a vote."""
+    """How far and how often stewards may move a parameter without a vote.
+
+    cap_step: of a cap, as a fraction of the cap in force.
+    """
 
     step: Fraction
     emode_step: Fraction
+    cap_step: Positive
     delay: Duration
     expiry: Duration
 

@@ -5,6 +5,7 @@ set, under 1 is looser.  The ratio of LTV to threshold stays, and borrowers draw
 thresholds in force.  Settings with LT·(1 + LB) ≥ 1 or LTV > LT are shown and never chosen.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ from xcoll.liquidation.outcomes import resampled
 
 __all__ = [
     "Choice",
+    "bearable",
     "choose",
     "chosen",
     "decide",
@@ -44,6 +46,19 @@ MEANS = [
     "premature_penalty",
     "insufficient",
 ]
+
+
+def bearable(parameters: RiskParameters, factors: Sequence[float]) -> list[float]:
+    """`factors` as far as `scaled` can take them, each once.
+
+    A larger one becomes the largest tenth that leaves every asset a threshold.
+    """
+    given = parameters.frame["threshold"]
+    widest = 1.0 - given[given > 0].min()
+    if not any(1.0 - factor * widest <= 0.0 for factor in factors):
+        return list(factors)
+    most = (math.ceil(round(10.0 / widest, 9)) - 1) / 10.0
+    return list(dict.fromkeys(min(factor, most) for factor in factors))
 
 
 def scaled(parameters: RiskParameters, factor: float | pd.Series) -> RiskParameters:

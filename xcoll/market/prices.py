@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from xcoll.errors import DataError
 
-__all__ = ["Fault", "Prices", "bar_length", "faults", "layout", "parse"]
+__all__ = ["Fault", "Prices", "bar_length", "faults", "layout", "parse", "prove", "until"]
 
 TIME = ("time", "date", "datetime", "timestamp")
 ASSET = ("asset", "symbol", "ticker")
@@ -126,10 +127,45 @@ def parse(
     DataError
         Naming `source`, the column or asset, the rows and the fix.
     """
-    prices = layout(frame, source, columns)
+    return prove(layout(frame, source, columns), source)
+
+
+def prove(prices: Prices, source: str = "prices") -> Prices:
+    """`prices` as they are; `DataError` names the first of their `faults`."""
     for fault in faults(prices):
         raise DataError(f"{source}: {fault.message}")
     return prices
+
+
+def until(
+    prices: Prices, day: datetime.date, source: str = "prices", *, reach: bool = True
+) -> Prices:
+    """The bars up to the end of `day`, as if the table had ended there.
+
+    Parameters
+    ----------
+    prices : Prices
+        In any order, not yet proved: what is wrong after `day` is not looked at.
+    reach : bool
+        Whether the bars have to reach `day`.
+
+    Raises
+    ------
+    DataError
+        Bars that end before `day`, which names the last one, or that begin after it.
+    """
+    index = prices.close.index
+    if reach and index.max() < pd.Timestamp(day):
+        raise DataError(
+            f"{source}: the last bar is {index.max()}, before {day}; give a date up to it, or "
+            "prices that reach further"
+        )
+    known = index < pd.Timestamp(day) + pd.Timedelta(days=1)
+    if not known.any():
+        raise DataError(
+            f"{source}: no bar up to {day}, the first one is {index.min()}; give a later date"
+        )
+    return prices.replace(**{field: table[known] for field, table in prices.tables.items()})
 
 
 def layout(

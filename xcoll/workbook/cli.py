@@ -10,7 +10,18 @@ from types import ModuleType
 
 from xcoll import __version__
 from xcoll.errors import ParameterError, XcollError
-from xcoll.workbook.commands import data, diff, lab, params, replicate, run, sweep, warm
+from xcoll.workbook.commands import (
+    data,
+    diff,
+    lab,
+    ledger,
+    params,
+    recalibrate,
+    replicate,
+    run,
+    sweep,
+    warm,
+)
 from xcoll.workbook.commands import list as listing
 
 __all__ = ["COMMANDS", "main"]
@@ -21,6 +32,8 @@ COMMANDS: dict[str, ModuleType] = {
     "lab": lab,
     "diff": diff,
     "replicate": replicate,
+    "recalibrate": recalibrate,
+    "ledger": ledger,
     "list": listing,
     "params": params,
     "data": data,

@@ -3,6 +3,7 @@ sample books as YAML.
 """
 
 import csv
+import datetime
 import hashlib
 import io
 from collections.abc import Hashable, Mapping
@@ -13,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import yaml
 
+from xcoll.checks import day
 from xcoll.collateral import addons as tables
 from xcoll.collateral import universe as universes
 from xcoll.collateral import venues as venue_sets
@@ -25,7 +27,7 @@ from xcoll.margin import venues as margin_venues
 from xcoll.margin.samples import Sample
 from xcoll.margin.venues import AnyRule
 from xcoll.market import quality
-from xcoll.market.prices import Prices, parse
+from xcoll.market.prices import Prices, layout, prove, until
 from xcoll.systemic.stress import library as scenarios
 from xcoll.systemic.stress.library import Library
 
@@ -48,6 +50,7 @@ def read_prices(
     path: Path | str,
     columns: Mapping[str, str] | None = None,
     rules: quality.Rules | None = None,
+    as_of: str | datetime.date | None = None,
 ) -> tuple[Prices, pd.DataFrame]:
     """Prices from a csv or parquet file, checked by `rules`, and the quality report.
 
@@ -59,22 +62,33 @@ def read_prices(
         Names in the file → symbols; for a universe `universe.columns`.
     rules : Rules, optional
         For a universe `universe.rules(repair=...)`; by default any assets, nothing repaired.
+    as_of : date, optional
+        The last date that is used: the table is cut there before anything is checked.
 
     Raises
     ------
     DataError
-        Naming the file, the column or asset, the rows and the fix.
+        Naming the file, the column or asset, the rows and the fix; the last bar, where it lies
+        before `as_of`.
     """
-    return quality.check(read_table(path), rules or quality.Rules(), Path(path).name, columns)
+    source = Path(path).name
+    raw = layout(read_table(path), source, columns)
+    if as_of is not None:
+        raw = until(raw, day("as_of", as_of), source)
+    return quality.check(raw, rules or quality.Rules(), source)
 
 
-def read_bars(path: Path | str, asset: str) -> Prices:
+def read_bars(path: Path | str, asset: str, as_of: str | datetime.date | None = None) -> Prices:
     """Open-high-low-close bars of one `asset` (columns time, low, high, close; others not used).
 
-    A row whose values are all empty is a missing bar; for the rest no fault is forgiven.
+    A row whose values are all empty is a missing bar; for the rest no fault is forgiven.  `as_of`
+    is the last date that is used; bars may end before it.
     """
-    table = read_table(path)
-    return parse(table.assign(asset=asset), Path(path).name)
+    source = Path(path).name
+    raw = layout(read_table(path).assign(asset=asset), source)
+    if as_of is not None:
+        raw = until(raw, day("as_of", as_of), source, reach=False)
+    return prove(raw, source)
 
 
 def read_universe(path: Path | str) -> Universe:
@@ -136,11 +150,20 @@ def read_yaml(path: Path | str) -> Any:
         raise DataError(f"{file.name}: no valid YAML: {' '.join(str(error).split())}") from error
 
 
-def data_card(path: Path | str, prices: Prices) -> dict[str, Any]:
-    """What a prices file is: name, sha256, bars, assets, first and last bar, length of a bar."""
+def data_card(
+    path: Path | str, prices: Prices, as_of: str | datetime.date | None = None
+) -> dict[str, Any]:
+    """What a prices file is: name, sha256, bars, assets, first and last bar, length of a bar.
+
+    With `as_of` the hash and the bytes are those of the tables of `prices` as csv, so that what
+    the file holds after that date changes nothing.
+    """
     content = _file(path).read_bytes()
+    if as_of is not None:
+        content = "".join(table.to_csv() for table in prices.tables.values()).encode()
     return {
         "file": Path(path).name,
+        "as_of": None if as_of is None else str(as_of),
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "bars": len(prices.close),

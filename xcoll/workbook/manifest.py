@@ -8,7 +8,18 @@ from pathlib import Path
 from xcoll.errors import DamagedRunError, RunError
 from xcoll.workbook import fingerprint
 
-__all__ = ["FILE", "SCHEMA", "Damage", "again", "damage", "folders", "read", "remedy", "sound"]
+__all__ = [
+    "FILE",
+    "SCHEMA",
+    "Damage",
+    "again",
+    "damage",
+    "folders",
+    "identity",
+    "read",
+    "remedy",
+    "sound",
+]
 
 SCHEMA = 1
 FILE = "manifest.json"
@@ -136,6 +147,20 @@ def damage(folder: Path, described: Mapping[str, Mapping[str, str]]) -> Damage:
         tuple(sorted(files.keys() - present.keys())),
         tuple(sorted(name for name in files.keys() & present if files[name] != present[name])),
     )
+
+
+def identity(described: Mapping[str, object]) -> str:
+    """SHA-256 of what a manifest says of the numbers: where they come from, and every artifact.
+
+    It holds the facts (data, parameters, code, versions), and of each step its key, its artifacts'
+    hashes and its changed parameters, but no clock, name, commit or page: who repeats the run on
+    the same inputs finds the same value, under any name and with or without a printer of PDF.
+    """
+    steps = {
+        name: {part: step[part] for part in ("key", "artifacts", "changed")}
+        for name, step in described["steps"].items()
+    }
+    return fingerprint.value({"facts": described["facts"], "steps": steps})
 
 
 def _faults(content: object, wanted: Mapping[str, type], place: str = "") -> Iterator[str]:
