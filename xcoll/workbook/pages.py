@@ -1,6 +1,7 @@
 """The readable side of a report: a page a notebook, an index, a page to sign, and paper."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -60,10 +61,11 @@ def write(
     register = Register.of(made_by, described)
     if whole:
         followed.check(last)
-    for name, notebook in notebooks.items():
+
+    def page(name: str) -> None:
         exhibits = followed.exhibits[name]
         article, contents = html.article(
-            sources.marked(notebook, exhibits),
+            sources.marked(notebooks[name], exhibits),
             chain.steps[name].question,
             parameters=plan.declared[name],
             changed=finished[name].record["changed"],
@@ -73,7 +75,7 @@ def write(
             labels = sources.labels(article, exhibits)
             artifacts.write_json(folder / TRACE, record(followed, register, name, labels))
         sources.fold(article, exhibits, followed, register)
-        page = html.shell(
+        text = html.shell(
             str(article),
             title=chain.steps[name].question,
             links=links,
@@ -81,14 +83,21 @@ def write(
             current=f"{name}.html",
             contents=contents,
         )
-        (folder / f"{name}.html").write_text(page, encoding="utf-8")
-    printed = {}
-    if whole:
-        states = [_state(plan, described, finished[name]) for name in finished]
-        page = signoff.page(described, notebooks, states, links=links, footer=footer)
-        (folder / signoff.FILE).write_text(page, encoding="utf-8")
-        for name in (last, Path(signoff.FILE).stem):
-            printed[name] = paper(folder, name, plan.project.reports, progress)
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+
+    with ThreadPoolExecutor(max_workers=2) as printers:  # Chromium prints while others are made
+        printed = {}
+        if whole:
+            page(last)
+            states = [_state(plan, described, finished[name]) for name in finished]
+            text = signoff.page(described, notebooks, states, links=links, footer=footer)
+            (folder / signoff.FILE).write_text(text, encoding="utf-8")
+            for name in (last, Path(signoff.FILE).stem):
+                printed[name] = printers.submit(paper, folder, name, plan.project.reports, progress)
+        for name in notebooks:
+            if name != last:
+                page(name)
+    papers = {name: one.result() for name, one in printed.items()}
     infos = [
         index.PageInfo(
             name=name,
@@ -96,12 +105,12 @@ def write(
             question=chain.steps[name].question,
             headlines=index.headlines(notebook),
             state="stale" if name in described["stale"] else "fresh",
-            pdf=printed.get(name),
+            pdf=papers.get(name),
         )
         for name, notebook in notebooks.items()
     ]
-    page = index.page(described, infos, declared=plan.declared, links=links)
-    (folder / "index.html").write_text(page, encoding="utf-8")
+    text = index.page(described, infos, declared=plan.declared, links=links)
+    (folder / "index.html").write_text(text, encoding="utf-8")
 
 
 def _label(name: str) -> str:
