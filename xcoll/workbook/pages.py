@@ -136,7 +136,7 @@ def paper(folder: Path, name: str, reports: Path, progress: Progress) -> str | N
     if chromium is None:
         progress.line("no Chromium on this machine: the HTML pages are the report, no PDF")
         return None
-    log = reports / ".logs" / "pdf.log"
+    log = reports / ".logs" / f"{name}.pdf.log"
     log.parent.mkdir(exist_ok=True)
     try:
         pdf.write(folder / f"{name}.html", folder / f"{name}.pdf", chromium=chromium, log=log)
