@@ -112,6 +112,9 @@ def test_a_notebook_and_an_artifact_of_one_run_only(make, capsys):
     folder = make("b")
     shutil.rmtree(folder / "artifacts" / "01_load")
     (folder / "notebooks" / "01_load.ipynb").unlink()
+    make.seal(folder)
+    code, out, _ = diff(capsys, "a", "b")
+    assert code == 1
     (folder / "artifacts" / "04_sum" / "more.json").write_text("{}")
     make.seal(folder)
     code, out, _ = diff(capsys, "a", "b")
