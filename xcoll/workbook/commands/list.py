@@ -21,12 +21,12 @@ def call(options: argparse.Namespace) -> int:
 
     here = project.find(reports=options.reports)
     folder = here.reports / options.name
-    fault, described, finished = None, None, {}
+    fault, described = None, None
     try:
         described = manifest.read(folder)
-        finished = publish.held(folder, Store(here.reports / ".steps"), lambda fault: None)
     except RunError as error:
         fault = error
+    finished = publish.held(described, Store(here.reports / ".steps"))
     old = publish.stale(plan.build(here), finished) if finished else []
     for name, step in here.chain.steps.items():
         state = "never run" if fault is None else "unknown"
