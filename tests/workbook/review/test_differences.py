@@ -131,6 +131,7 @@ def test_all_lists_the_equal_ones_and_the_sentences(make, capsys):
     code, out, _ = diff(capsys, "a", "b", "--all")
     assert code == 0
     assert "01_load/numbers.parquet  equal bytes" in out
+    assert "every artifact is equal (rtol 1e-09, atol 0), but 0 figures and 1 sentence are" in out
     assert "A  The sum is **12.0**." in out
     assert "B  The sum is **13.0**." in out
 
