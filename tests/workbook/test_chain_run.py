@@ -218,7 +218,7 @@ def test_parameters_of_a_file_and_the_command_line_wins(project, tmp_path):
 
 def test_a_damaged_step_runs_again(project, capsys):
     store = Store(project.reports / ".steps")
-    done = publish.held(project.reports / "default", store, print)["04_sum"]
+    done = publish.held(manifest.read(project.reports / "default"), store)["04_sum"]
     (done.folder / "artifacts" / "total.json").write_text("{}")
     assert cli.main(["run"]) == 0
     assert "04_sum                   done" in capsys.readouterr().err
@@ -264,10 +264,31 @@ def test_a_damaged_run_stays_as_it_is_while_another_runs(project, tmp_path, caps
 
 def test_a_step_whose_record_is_damaged_runs_again(project, capsys):
     store = Store(project.reports / ".steps")
-    done = publish.held(project.reports / "default", store, print)["04_sum"]
+    done = publish.held(manifest.read(project.reports / "default"), store)["04_sum"]
     (done.folder / "step.json").write_text("{")
     assert cli.main(["run"]) == 0
     assert "04_sum                   done" in capsys.readouterr().err
+
+
+def test_a_data_file_that_changed_under_its_name_is_said(project, capsys):
+    path = project.root / "data" / "numbers.csv"
+    text = path.read_text()
+    try:
+        assert cli.main(["run", "--name", "file", "--until", "01"]) == 0
+        shutil.copytree(project.reports / "file", project.reports / "kept")
+        capsys.readouterr()
+        path.write_text("value\n1\n2\n4\n")
+        assert cli.main(["run", "--name", "file", "--until", "01"]) == 0
+        said = capsys.readouterr().err
+        assert "data/numbers.csv changed under the same name since run 'file' was made" in said
+        assert "give this run another name with --name" in said
+        assert cli.main(["diff", "kept", "file"]) == 1
+        lines = capsys.readouterr().out.splitlines()
+    finally:
+        path.write_text(text)
+    assert lines[2].startswith("data         data/numbers.csv")
+    assert lines[2].endswith("the file changed under the same name")
+    assert any("row 3: value  3 | 4" in line for line in lines)
 
 
 def test_what_a_parameter_did_is_told_by_diff(project, capsys):

@@ -80,7 +80,7 @@ def states(here: Project, name: str) -> tuple[dict[str, State], str | None]:
         return dict.fromkeys(here.chain.steps, "unknown"), str(error)
     if described is None:
         return dict.fromkeys(here.chain.steps, "never run"), None
-    finished = publish.held(folder, Store(here.reports / ".steps"), lambda fault: None)
+    finished = publish.held(described, Store(here.reports / ".steps"))
     old = publish.stale(plan.build(here), finished) if finished else []
     found: dict[str, State] = {}
     for step in here.chain.steps:

@@ -52,17 +52,8 @@ def locked(reports: Path) -> Iterator[None]:
         yield
 
 
-def held(folder: Path, store: Store, tell: Callable[[str], None]) -> dict[str, Done]:
-    """Finished steps that the report in `folder` was made of, as far as the store holds them.
-
-    A manifest that is damaged names none; `tell` has its fault then.
-
-    Raises
-    ------
-    RunError
-        Where a newer version of xcoll wrote the manifest.
-    """
-    described = manifest.sound(folder, tell)
+def held(described: Mapping | None, store: Store) -> dict[str, Done]:
+    """Finished steps that a manifest names, if there is one, as far as the store holds them."""
     steps = described["steps"] if described else {}
     found = {name: store.find(name, steps[name]["key"]) for name in steps}
     return {name: done for name, done in found.items() if done is not None}

@@ -1,9 +1,10 @@
 """A run from its plan to its report: what is stale runs, and the report is swapped in whole."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from xcoll.workbook import publish, runner
+from xcoll.workbook import manifest, publish, runner
 from xcoll.workbook.plan import Plan
 from xcoll.workbook.progress import Progress
 from xcoll.workbook.store import Store
@@ -44,9 +45,12 @@ def update(
     store = Store(reports / ".steps")
     began = datetime.now(UTC)
     with publish.locked(reports):
-        before = publish.held(
-            reports / name, store, lambda fault: progress.line(f"{fault}; it is written anew")
+        last = manifest.sound(
+            reports / name, lambda fault: progress.line(f"{fault}; it is written anew")
         )
+        if last is not None:
+            _say_changed_data(plan, last, progress)
+        before = publish.held(last, store)
         finished = runner.run(
             plan,
             store,
@@ -62,3 +66,16 @@ def update(
         if used is not None:
             store.sweep(used)
     return index
+
+
+def _say_changed_data(plan: Plan, last: Mapping, progress: Progress) -> None:
+    """Say which data files changed under the same name since the report that is there."""
+    then = last["facts"]["data"]
+    now = {file: digest for step in plan.steps for file, digest in plan.facts(step)["data"].items()}
+    for file, digest in now.items():
+        if then.get(file, digest) != digest:
+            progress.line(
+                f"{file} changed under the same name since run {last['run']!r} was made (SHA-256 "
+                f"{then[file][:12]}… then, {digest[:12]}… now): its report is written anew; to "
+                "keep it, give this run another name with --name"
+            )

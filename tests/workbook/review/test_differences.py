@@ -112,6 +112,9 @@ def test_a_notebook_and_an_artifact_of_one_run_only(make, capsys):
     folder = make("b")
     shutil.rmtree(folder / "artifacts" / "01_load")
     (folder / "notebooks" / "01_load.ipynb").unlink()
+    make.seal(folder)
+    code, out, _ = diff(capsys, "a", "b")
+    assert code == 1
     (folder / "artifacts" / "04_sum" / "more.json").write_text("{}")
     make.seal(folder)
     code, out, _ = diff(capsys, "a", "b")
@@ -128,6 +131,7 @@ def test_all_lists_the_equal_ones_and_the_sentences(make, capsys):
     code, out, _ = diff(capsys, "a", "b", "--all")
     assert code == 0
     assert "01_load/numbers.parquet  equal bytes" in out
+    assert "every artifact is equal (rtol 1e-09, atol 0), but 0 figures and 1 sentence are" in out
     assert "A  The sum is **12.0**." in out
     assert "B  The sum is **13.0**." in out
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -45,11 +46,12 @@ def made(tmp_path_factory):
 @pytest.fixture
 def project(made, tmp_path, monkeypatch):
     """A copy of it for one test; scratch folders lie where the test can see them."""
-    shutil.copytree(made.root, tmp_path / "tiny", symlinks=True)
+    root = tmp_path / "projects" / "tiny"
+    shutil.copytree(made.root, root, symlinks=True)
     (tmp_path / "scratch").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
-    monkeypatch.setenv("XCOLL_ROOT", str(tmp_path / "tiny"))
-    return type(made)(tmp_path / "tiny", tmp_path / "tiny" / "reports")
+    monkeypatch.setenv("XCOLL_ROOT", str(root))
+    return type(made)(root, root / "reports")
 
 
 def call(capsys, *arguments):
@@ -212,15 +214,14 @@ def test_a_file_outside_the_project_keeps_its_name(project, tmp_path):
     """A path that climbs out of the project leads to the same file from the lay-out."""
     (tmp_path / "mine.csv").write_text("value\n8\n")
     content = manifest.read(project.reports / "base")
-    content["steps"]["01_load"]["changed"] = {"data": "../mine.csv"}
+    content["steps"]["01_load"]["changed"] = {"data": "../../mine.csv"}
     content["facts"]["data"] = {"mine.csv (data)": fingerprint.file(tmp_path / "mine.csv")}
     change(project, steps=content["steps"], facts=content["facts"])
     scratch = tmp_path / "laid"
     laid = source.lay_out(runs.find("base", project), project, scratch)
-    place = laid.project.root / "../mine.csv"
-    assert place.read_text() == "value\n8\n"
-    assert laid.project.path("../mine.csv") == tmp_path / "mine.csv"
-    assert {path.name for path in tmp_path.iterdir()} >= {"mine.csv", "laid"}
+    place = Path(os.path.normpath(laid.project.root / "../../mine.csv"))
+    assert place.is_relative_to(scratch)
+    assert place.resolve() == laid.project.path("../../mine.csv") == tmp_path / "mine.csv"
 
 
 @pytest.mark.parametrize("how", [KeyboardInterrupt, None])

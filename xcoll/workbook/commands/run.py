@@ -69,14 +69,15 @@ def call(options: argparse.Namespace) -> int:
 
 
 def _dry_run(wanted: "Plan", folder: Path) -> int:
-    from xcoll.workbook import publish
+    from xcoll.workbook import manifest, publish
     from xcoll.workbook.store import Store
 
     chain = wanted.project.chain
     store = Store(wanted.project.reports / ".steps")
-    before = publish.held(
-        folder, store, lambda fault: print(f"{fault}; a run writes it anew", file=sys.stderr)
+    last = manifest.sound(
+        folder, lambda fault: print(f"{fault}; a run writes it anew", file=sys.stderr)
     )
+    before = publish.held(last, store)
     finished = {name: done for name, done in before.items() if name not in wanted.steps}
     for name in wanted.steps:
         if all(other in finished for other in chain.upstream(name)):

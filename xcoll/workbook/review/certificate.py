@@ -195,8 +195,9 @@ def lines(found: Certificate) -> Iterator[str]:
             yield f"{'':<13}and {len(names) - MOST} more"
     for place, cause in enumerate(found.causes):
         yield f"{'' if place else 'why':<13}{cause}"
-    for step, results in found.results.items():
-        yield f"{'numbers':<13}{step}"
+    for place, (step, results) in enumerate(found.results.items()):
+        sides = "" if place else "  (A is the run, B its replica)"
+        yield f"{'' if place else 'numbers':<13}{step}{sides}"
         for result in results:
             yield from (f"{'':<13}  {line}" for line in _numbers(result))
     yield f"{'verdict':<13}{verdict(found)}"

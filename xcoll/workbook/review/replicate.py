@@ -100,11 +100,12 @@ def _say_versions(run: Run, versions: Mapping[str, str], tell: Callable[[str], N
 
 
 def _say_code(run: Run, laid: Source, tell: Callable[[str], None]) -> None:
-    if fingerprint.code(laid.package) != run.facts["code"].get("xcoll"):
-        tell(
-            f"{laid.origin} holds other code than the run had (files that git did not track?): "
-            "every page names its code and will differ"
-        )
+    if fingerprint.code(laid.package) == run.facts["code"].get("xcoll"):
+        return
+    own = laid.package.is_relative_to(laid.project.root)
+    whose = f"the code of {laid.origin}" if own else "the package that runs now"
+    hint = " (files that git did not track?)" if own else ""
+    tell(f"{whose} is not that of the run{hint}: every page names its code and will differ")
 
 
 @contextmanager

@@ -43,7 +43,12 @@ def verdict(found: Difference) -> str:
     """One sentence."""
     limit = f"rtol {found.tolerance.relative:g}, atol {found.tolerance.absolute:g}"
     if found.same:
-        return f"every artifact is equal ({limit})"
+        figures = sum(len(step.figures) for step in found.steps)
+        sentences = sum(len(step.sentences) for step in found.steps)
+        shown = f"{wording.count(figures, 'figure')} and {wording.count(sentences, 'sentence')}"
+        return f"every artifact is equal ({limit})" + (
+            f", but {shown} are not" if figures or sentences else ""
+        )
     differ = sum(not each.same for each in found.results)
     numbers = sum(each.comparison.differing for each in found.results if each.comparison)
     parts = [f"{wording.count(differ, 'artifact')} of {len(found.results)} differ"]
