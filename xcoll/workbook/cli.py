@@ -11,7 +11,7 @@ from types import ModuleType
 from xcoll import __version__
 from xcoll.errors import ParameterError, XcollError
 from xcoll.workbook.commands import list as listing
-from xcoll.workbook.commands import params, run, sweep, warm
+from xcoll.workbook.commands import params, run, sweep, trace, warm
 
 __all__ = ["COMMANDS", "main"]
 
@@ -20,6 +20,7 @@ COMMANDS: dict[str, ModuleType] = {
     "sweep": sweep,
     "list": listing,
     "params": params,
+    "trace": trace,
     "warm": warm,
 }
 EPILOG = """\
@@ -28,6 +29,7 @@ examples
   xcoll run --until 05 -p confidence=0.975    up to the haircuts, at another level
   xcoll run --name tight -f tight.yaml        a run of its own beside the default one
   xcoll params 05                             what notebook 05 can be told
+  xcoll trace default "34 %"                  where a number of the report comes from
   xcoll sweep data/sweeps/engines.yaml        a grid of engines, worlds and paths, on all cores
 """
 
