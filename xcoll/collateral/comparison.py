@@ -125,9 +125,7 @@ _REASONS = {
     "threshold": lambda row: (
         f"a {row.horizon} close-out loses {100 * row.market:.1f} % of the price"
     ),
-    "ltv": lambda row: (
-        f"a full draw needs {100 * (1.0 - row.ltv / row.threshold):.1f} % of room to the threshold"
-    ),
+    "ltv": lambda row: f"a full draw needs {100 * (1.0 - row.ltv / row.threshold):.1f} % of room",
 }
 
 

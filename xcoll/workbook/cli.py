@@ -20,6 +20,7 @@ from xcoll.workbook.commands import (
     replicate,
     run,
     sweep,
+    trace,
     warm,
 )
 from xcoll.workbook.commands import list as listing
@@ -37,6 +38,7 @@ COMMANDS: dict[str, ModuleType] = {
     "list": listing,
     "params": params,
     "data": data,
+    "trace": trace,
     "warm": warm,
 }
 EPILOG = """\
@@ -48,6 +50,7 @@ examples
   xcoll replicate default                     built again from its manifest: the same bytes?
   xcoll params 05                             what notebook 05 can be told
   xcoll data check my_prices.csv              what a file of yours is, and what would stop a run
+  xcoll trace default "34 %"                  where a number of the report comes from
   xcoll sweep data/sweeps/engines.yaml        a grid of engines, worlds and paths, on all cores
 """
 

@@ -1,6 +1,8 @@
 """What nbconvert leaves open in a page: headings, tables, descriptions, links, addresses."""
 
 import re
+from collections.abc import Sequence
+from html import escape
 from html.parser import HTMLParser
 from itertools import zip_longest
 
@@ -16,9 +18,12 @@ __all__ = [
     "figures",
     "fold_plumbing",
     "hold_punctuation",
+    "list_on_paper",
     "number_headings",
     "parse",
     "refuse_addresses",
+    "space_percent",
+    "spaced",
     "tables",
     "write_out_links",
 ]
@@ -28,10 +33,12 @@ NUMBER = re.compile(r"[-−+]?[$€]?[\d,]*\.?\d+(e[-+]?\d+)?\s?(%|bp|pt|k|M|bn|
 MISSING = {"", "–", "-", "nan", "NaN", "NaT", "None"}
 AFAR = re.compile(r"\s*([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 CSS_AFAR = re.compile(r"(url\(\s*|@import\s+)['\"]?\s*([a-z]+:)?//", re.IGNORECASE)
+PERCENT = re.compile(r"(?<=\d) ?%(?!\w)")
 PUNCTUATION = re.compile(r"[.,;:!?)\]”’%-]+")
 LOADING = {"action", "data", "href", "poster", "src", "srcset", "xlink:href"}
 SHORT = 20  # letters of a text that stays on one line
 LONGEST = 300  # letters of a description
+FEWEST = 4  # sections that are worth a list on paper
 
 
 class Markup(PreformattedString):
@@ -79,8 +86,10 @@ def dressed(article: BeautifulSoup) -> list[tuple[int, str, str]]:
     contents = number_headings(article)
     tables(article)
     figures(article)
+    space_percent(article)
     write_out_links(article)
     hold_punctuation(article)
+    list_on_paper(article, contents)
     return contents
 
 
@@ -99,6 +108,25 @@ def number_headings(article: BeautifulSoup) -> list[tuple[int, str, str]]:
         heading["id"] = anchor if seen[anchor] == 1 else f"{anchor}-{seen[anchor]}"
         contents.append((level, heading["id"], text))
     return contents
+
+
+def list_on_paper(article: BeautifulSoup, contents: Sequence[tuple[int, str, str]]) -> None:
+    """Put a list of the sections behind what is brought forward, for the print only.
+
+    Which sheet each stands on is filled in when the page is printed.
+    """
+    off = {heading["id"] for heading in article.select(".screen :is(h1, h2, h3)")}
+    entries = [(at, text) for level, at, text in contents if level == 2 and at not in off]
+    parts = article.find_all(True, recursive=False)
+    rest = [part for part in parts if "front" not in part.get("class", ())]
+    first = next((part for part in rest if part.name == "h2" or part.find("h2")), None)
+    if first is None or len(entries) < FEWEST:
+        return
+    items = "".join(
+        f'<li><a href="#{anchor}">{escape(text)}</a><span class="sheet"></span></li>'
+        for anchor, text in entries
+    )
+    first.insert_before(parse(f'<nav class="paper"><p>Contents</p><ol>{items}</ol></nav>'))
 
 
 def tables(article: BeautifulSoup) -> None:
@@ -213,6 +241,18 @@ def hold_punctuation(article: BeautifulSoup) -> None:
         if sign:
             after.replace_with(after[sign.end() :])
             formula.wrap(article.new_tag("span", attrs={"class": ["held"]})).append(sign[0])
+
+
+def space_percent(article: BeautifulSoup) -> None:
+    """Set all percent signs as `spaced` does."""
+    for text in article.find_all(string=PERCENT):
+        if not text.find_parent(["code", "pre", "math"]):
+            text.replace_with(spaced(text))
+
+
+def spaced(text: str) -> str:
+    """`text` with one space, which does not break, between every number and its percent sign."""
+    return PERCENT.sub("\u00a0%", text)
 
 
 def write_out_links(article: BeautifulSoup) -> None:

@@ -11,14 +11,12 @@ from xcoll.errors import RunError
 from xcoll.workbook import artifacts, html, index, pdf
 from xcoll.workbook.plan import Plan
 from xcoll.workbook.progress import Progress
-from xcoll.workbook.review import signoff, sources
+from xcoll.workbook.review import lookup, signoff, sources
 from xcoll.workbook.review.record import Register, record
 from xcoll.workbook.review.trace import trace
 from xcoll.workbook.store import Done
 
-__all__ = ["TRACE", "paper", "write"]
-
-TRACE = "trace.json"
+__all__ = ["paper", "write"]
 
 
 def write(
@@ -71,10 +69,12 @@ def write(
             changed=finished[name].record["changed"],
             prepare=partial(sources.link, exhibits=exhibits),
         )
+        stale = name in described["stale"]
         if name == last:
             labels = sources.labels(article, exhibits)
-            artifacts.write_json(folder / TRACE, record(followed, register, name, labels))
-        sources.fold(article, exhibits, followed, register)
+            content = record(followed, register, name, labels, stale=stale)
+            artifacts.write_json(folder / lookup.FILE, content)
+        sources.fold(article, exhibits, followed, register, stale=stale)
         text = html.shell(
             str(article),
             title=chain.steps[name].question,

@@ -8,6 +8,9 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
+
+from bs4 import BeautifulSoup
 
 from xcoll.errors import RunError
 from xcoll.workbook import dress
@@ -38,6 +41,9 @@ OPTIONS = (
 TIMEOUT = 120  # seconds
 DATE = re.compile(rb"D:\d{14}")
 EPOCH = b"D:19700101000000"
+# A node of the tree of sheets, and the place of a link, as Chromium writes them.
+PAGES = re.compile(rb"(\d+) 0 obj\s*<<\s*/Type /Pages\b[^>]*?/Kids \[([^\]]*)\]")
+PLACE = re.compile(rb"/(\S+) \[(\d+) 0 R /XYZ")
 
 
 def find_chromium() -> Path | None:
@@ -83,7 +89,7 @@ def write(
         tempfile.TemporaryDirectory(prefix="xcoll-", ignore_cleanup_errors=True) as profile,
     ):
         page, printed = Path(scratch, "page.html"), Path(scratch, "page.pdf")
-        page.write_text(_without_links(html.read_text(encoding="utf-8")), encoding="utf-8")
+        tree = _without_links(html.read_text(encoding="utf-8"))
         command = [
             str(chromium),
             *OPTIONS,
@@ -91,24 +97,60 @@ def write(
             f"--print-to-pdf={printed}",
             page.as_uri(),
         ]
-        fault, output = _call(command, timeout)
-        if fault or not printed.is_file() or not printed.read_bytes().startswith(b"%PDF"):
-            log.write_text(f"{' '.join(command)}\n\n{output}", encoding="utf-8")
-            raise RunError(
-                f"{chromium} did not print {html.name}: {fault or 'it left no document'}; "
-                f"the log is {log}, and the HTML page is complete without the PDF"
-            )
+        for again in (False, True):
+            if again and not _number(tree, printed.read_bytes()):
+                break
+            page.write_text(str(tree), encoding="utf-8")
+            fault, output = _call(command, timeout)
+            if fault or not printed.is_file() or not printed.read_bytes().startswith(b"%PDF"):
+                log.write_text(f"{' '.join(command)}\n\n{output}", encoding="utf-8")
+                raise RunError(
+                    f"{chromium} did not print {html.name}: {fault or 'it left no document'}; "
+                    f"the log is {log}, and the HTML page is complete without the PDF"
+                )
         printed.write_bytes(DATE.sub(EPOCH, printed.read_bytes()))
         printed.replace(pdf)
     log.unlink(missing_ok=True)
 
 
-def _without_links(text: str) -> str:
-    """The page without links to its neighbours, which a document would hold as whole paths."""
+def _without_links(text: str) -> BeautifulSoup:
+    """The page as paper takes it.
+
+    Links to its neighbours would stand in a document as whole paths of this machine, and links
+    to what is folded away would lead nowhere.
+    """
     page = dress.parse(text)
-    for link in page.find_all("a", href=re.compile("^(?!#)")):
-        del link["href"]
-    return str(page)
+    for link in page.select('a:not([href^="#"]), a.traced'):
+        link.attrs.pop("href", None)
+    return page
+
+
+def _number(page: BeautifulSoup, printed: bytes) -> bool:
+    """Write into the contents of `page` on which sheet of `printed` each entry stands.
+
+    Chromium cannot count the sheet that a link leads to, but its document names the place of
+    every link.  False, and nothing is written, where `page` has no contents or `printed` does
+    not name them all.
+    """
+    entries = page.select("nav.paper a")
+    inner = {int(node[1]): _references(node[2]) for node in PAGES.finditer(printed)}
+    within = {kid for kids in inner.values() for kid in kids}
+
+    def sheets(node: int) -> list[int]:
+        return [sheet for kid in inner[node] for sheet in sheets(kid)] if node in inner else [node]
+
+    ordered = [sheet for node in inner if node not in within for sheet in sheets(node)]
+    places = {name.decode(): int(sheet) for name, sheet in PLACE.findall(printed)}
+    found = [places.get(quote(str(entry["href"])[1:]).replace("%", "#")) for entry in entries]
+    if not entries or not all(sheet in ordered for sheet in found):
+        return False
+    for entry, sheet in zip(entries, found, strict=True):
+        entry.parent.select_one(".sheet").string = str(ordered.index(sheet) + 1)
+    return True
+
+
+def _references(kids: bytes) -> list[int]:
+    return [int(number) for number in re.findall(rb"(\d+) 0 R", kids)]
 
 
 def _call(command: list[str], timeout: float) -> tuple[str, str]:

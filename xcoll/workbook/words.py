@@ -5,16 +5,172 @@ One place for all tables and figures.  What is not listed is shown with spaces f
 
 __all__ = ["HEADS", "NAMES", "head", "name"]
 
-HEADS: dict[str, str] = {}
+# Heads of columns, with their unit where the cells do not show it.
+HEADS = {
+    "above_need": "held above need",
+    "addon": "add-on",
+    "age": "age, days",
+    "bad_debt_es": "bad debt, worst cohorts",
+    "beyond": "losses beyond",
+    "binding": "what binds it",
+    "borrow_binding": "what binds it",
+    "borrow_cap_usd": "borrow cap",
+    "bound": "95 % bound",
+    "by_arch": "left to arch",
+    "cap_usd": "supply cap",
+    "capital_efficiency": "capital efficiency",
+    "common": "at several venues",
+    "conditional_mc": "conditional coverage, p",
+    "confidence_used": "level used",
+    "costanzino_curran_mc": "Costanzino–Curran, p",
+    "counted": "counted after haircut",
+    "debt_move": "move of the debt",
+    "delay": "delay, hours",
+    "delta_left": "delta left",
+    "design": "windows that count as one",
+    "dm_p": "Diebold–Mariano, p",
+    "down": "closed below, price",
+    "down_move": "fall to there",
+    "duration_mc": "duration, p",
+    "dynamic_quantile_mc": "dynamic quantile, p",
+    "es": "ES",
+    "es_p": "p of the tail loss",
+    "es_ratio": "tail loss over ES",
+    "es_raw": "ES before correction",
+    "es_trigger": "ES after a fall",
+    "fall_back": "back by half, days",
+    "fall_p": "its p",
+    "fall_ratio": "exceedances over promised after a fall",
+    "finality": "finality, hours",
+    "fz0": "FZ0 score",
+    "hidden": "inside a bar",
+    "hit_ratio": "exceedances over promised",
+    "horizon_hours": "horizon, hours",
+    "in_set": "confidence sets with it",
+    "insufficient": "closed too late",
+    "kupiec_mc": "Kupiec, p",
+    "kupiec_p": "Kupiec, p asymptotic",
+    "largest_rise": "largest rise in 30 days",
+    "liquidatable": "then for sale",
+    "longest_hours": "longest, hours",
+    "longest_stay": "longest high stay, days",
+    "losing": "draws that lose",
+    "ltv": "LTV",
+    "matched_share": "share of drawn lows",
+    "mcneil_frey_mc": "McNeil–Frey, p",
+    "median_hours": "median, hours",
+    "n": "windows",
+    "near": "near closing",
+    "needed_hours": "needed, hours",
+    "nolde_ziegel_mc": "Nolde–Ziegel, p",
+    "on_bound": "on the bound",
+    "oracle": "oracle, hours",
+    "p95": "95th percentile",
+    "p99_debt_hours": "99 of 100 dollars, hours",
+    "p99_hours": "99 of 100 accounts, hours",
+    "p_3": "p, three days",
+    "p_apart": "p, windows apart",
+    "p_best": "p against the best",
+    "p_set": "p in the confidence set",
+    "p_value": "p",
+    "partners": "partners that suffer",
+    "premature": "closed too early",
+    "premature_debt": "debt closed too early",
+    "premature_penalty": "penalty of closing early",
+    "queue": "queue, hours",
+    "rate_3": "rate, three days",
+    "rate_p": "p of the rate",
+    "raw": "asked for by the market",
+    "redemption": "redemption, hours",
+    "rejected_es": "rejected, ES",
+    "reserve": "reserve a year",
+    "rise": "largest rise in 30 days",
+    "root": "by the root of time",
+    "sellable": "sells in time",
+    "served": "accounts served",
+    "smart_ltv": "SmartLTV",
+    "tipping": "tipping point",
+    "total": "total, hours",
+    "toxic_at": "health where it harms",
+    "trough_es": "trough, worst cohorts",
+    "up": "closed above, price",
+    "up_move": "rise to there",
+    "used": "used up",
+    "var": "VaR",
+    "variance_plain": "variance, plain",
+    "venue_usd": "collateral of the venue",
+    "wait_hours": "wait, hours",
+    "z2": "Z2",
+    "z2_mc": "Z2, p",
+}
+ENDS = {"_low": ", low", "_high": ", high", "_error": ", error", "_usd": ""}
 
-NAMES: dict[str, str] = {}
+# Methods, models, tests, outcomes and venues.
+NAMES = {
+    "aave": "Aave",
+    "aave-v3-ethereum": "Aave v3 Ethereum",
+    "age_weighted": "age-weighted",
+    "binance-cross": "Binance cross margin",
+    "bybit-unified": "Bybit unified account",
+    "compound": "Compound",
+    "compound-v3-usdc": "Compound v3 USDC",
+    "compound-v3-usdt": "Compound v3 USDT",
+    "conditional": "conditional coverage",
+    "cornish_fisher": "Cornish–Fisher",
+    "costanzino_curran": "Costanzino–Curran",
+    "dcc_t": "dynamic t copula",
+    "deribit-portfolio": "Deribit portfolio margin",
+    "deribit-standard": "Deribit standard margin",
+    "derive-portfolio": "Derive portfolio margin",
+    "dynamic_quantile": "dynamic quantile",
+    "egarch-t": "EGARCH, t errors",
+    "es_intercept": "ES regression, intercept",
+    "es_regression": "ES regression",
+    "euler": "Euler",
+    "euler-prime-usdc": "Euler Prime USDC",
+    "evt": "Pareto tail",
+    "ewma": "exponential weights",
+    "fhs": "filtered historical",
+    "figarch-t": "FIGARCH, t errors",
+    "first_failure": "time to the first",
+    "garch-normal": "GARCH, normal errors",
+    "garch-skewt": "GARCH, skewed t errors",
+    "garch-t": "GARCH, t errors",
+    "gjr-t": "GJR, t errors",
+    "insufficient": "closed too late",
+    "kupiec": "Kupiec",
+    "ltv": "LTV",
+    "maker": "Maker",
+    "maker-dai": "Maker DAI",
+    "mcneil_frey": "McNeil–Frey",
+    "morpho": "Morpho",
+    "morpho-blue-usdc": "Morpho Blue USDC",
+    "mse": "squared error",
+    "nolde_ziegel": "Nolde–Ziegel",
+    "premature": "closed too early",
+    "qlike": "QLIKE",
+    "skewed_t": "skewed t",
+    "under_water": "under water",
+    "volatility_weighted": "volatility-weighted",
+    "z1": "Z1",
+    "z2": "Z2",
+}
 
 
 def head(column: str) -> str:
     """Head of the column called `column` in the code."""
-    return HEADS.get(column, column.replace("_", " "))
+    if column in HEADS or column in NAMES:
+        return HEADS.get(column, NAMES.get(column, ""))
+    for end, words in ENDS.items():
+        if column.endswith(end):
+            return head(column.removesuffix(end)) + words
+    return column.replace("_", " ")
 
 
 def name(text: str) -> str:
-    """What a method, a check or an outcome that is called `text` in the code is called."""
-    return NAMES.get(text, text)
+    """What a method, a test or a list of them that is called `text` in the code is called."""
+    return "; ".join(NAMES.get(part, part) for part in text.split(", ")) if _known(text) else text
+
+
+def _known(text: str) -> bool:
+    return any(part in NAMES for part in text.split(", "))

@@ -18,8 +18,8 @@ def crises():
 
 def test_engines_are_ranked_and_every_cell_is_written(crises):
     figure = liquidation.engines(crises)
-    assert "exchange loses its lender least, maker most (30 bp, first)" in figure.get_suptitle()
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["exchange", "aave", "maker"]
+    assert "exchange loses its lender least, Maker most (30 bp, first)" in figure.get_suptitle()
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["exchange", "Aave", "Maker"]
     written = [text.get_text() for text in figure.axes[0].texts]
     assert written == ["0", "0", "10", "5", "30", "15"]
     assert [text.get_text() for text in figure.axes[1].texts][-1] == "6.0"

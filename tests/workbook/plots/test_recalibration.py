@@ -103,7 +103,7 @@ def test_memory():
     table = pd.DataFrame(rows, columns=["tool", "asset", "date", "difference", "forgotten"])
     figure = plots.memory(table, "2020-03-12", end)
     assert figure.get_suptitle() == (
-        "Weeks until 2020-03-12 is forgotten by the median asset: none 15\n"
+        "Weeks until 2020-03-12 is forgotten by the median asset: none 15;\n"
         "floor: not within 100 weeks"
     )
     left, right = figure.axes

@@ -35,8 +35,8 @@ def test_exceedances():
     figure = plots.exceedances(table, ["BTC"])
     named(figure)
     assert words(figure) == (
-        "Losses exceed the VaR on 10.0 % (fhs) and 20.0 % (historical) of all bars, "
-        "where 10.0 % is promised"
+        "Losses exceed the VaR on 10.0 % (filtered historical) and 20.0 % (historical) of all "
+        "bars, where 10.0 % is promised"
     )
     assert figure.axes[0].get_title(loc="left") == "BTC: 10 of 100 bars"
 
@@ -51,7 +51,8 @@ def test_coverage_and_ranking():
     figure = plots.coverage(tests)
     named(figure)
     assert words(figure) == (
-        "Coverage is rejected for 0 of 2 series with fhs, for 2 with normal; chance rejects 5 %"
+        "Coverage is rejected for 0 of 2 series with the method “filtered historical”, for 2 with "
+        "“normal”; chance rejects 5 %"
     )
     left, right = figure.axes[:2]
     assert {text.get_text() for text in left.texts} == {"1.0", "3.0×", "1.2", "4.0×"}
@@ -67,8 +68,8 @@ def test_coverage_and_ranking():
     figure = plots.ranking(ranked)
     named(figure)
     assert words(figure) == (
-        "fhs is used: 1 of 3 methods score worse beyond chance, and after a fall it fails 1.5 "
-        "times as often as promised"
+        "“filtered historical” is used: 1 of 3 methods score worse beyond chance, and after a "
+        "fall it fails 1.5 times as often as promised"
     )
     assert [text.get_text().strip() for text in figure.axes[0].texts] == [
         "in 0 of 2 sets, p 0.01", "in 2 of 2 sets, p 0.60", "in 2 of 2 sets",

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from xcoll.collateral.explanation import STEPS
+from xcoll.workbook import words
 from xcoll.workbook.plots import venues
 
 
@@ -32,7 +33,7 @@ def test_explanation_stacks_to_both_sides_and_marks_the_sum(table):
     (ax,) = figure.axes
     order = table.sort_values("difference")
     assert [t.get_text() for t in ax.get_yticklabels()] == [
-        f"{r.token}  {r.venue}" for r in order.itertuples()
+        f"{r.token}, {words.name(r.venue)}" for r in order.itertuples()
     ]
     shown = [text.get_text() for text in ax.get_legend().get_texts()]
     assert "anti-procyclical" not in shown  # nobody takes that step

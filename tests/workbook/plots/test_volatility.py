@@ -33,7 +33,7 @@ def test_survivors_shows_p_values_and_frames_the_best(scores):
     frames = [p.get_xy() for p in ax.patches if isinstance(p, Rectangle)]
     assert frames == [(1, 0), (0, 1)]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["BTC", "ETH"]
-    assert "90%" in ax.get_xlabel()
+    assert "90 %" in ax.get_xlabel()
     assert figure.get_suptitle() == "Who may be best"
 
 
@@ -41,8 +41,10 @@ def test_differences_leaves_the_benchmark_out_and_keeps_the_models_apart(scores)
     figure = volatility.differences(scores, "Is any better?")
     (ax,) = figure.axes
     drawn = {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
-    assert set(drawn) == {"garch-t", "gjr-t"}
-    assert drawn["garch-t"].get_xdata().tolist() == [-0.1, 0.5]
-    assert drawn["garch-t"].get_color() != drawn["gjr-t"].get_color()
-    assert (drawn["garch-t"].get_ydata() > drawn["gjr-t"].get_ydata()).all()
+    assert set(drawn) == {"GARCH, t errors", "GJR, t errors"}
+    garch, gjr = drawn["GARCH, t errors"], drawn["GJR, t errors"]
+    assert garch.get_xdata().tolist() == [-0.1, 0.5]
+    assert garch.get_color() != gjr.get_color()
+    assert garch.get_marker() != gjr.get_marker()
+    assert (garch.get_ydata() > gjr.get_ydata()).all()
     assert "QLIKE" in ax.get_xlabel()

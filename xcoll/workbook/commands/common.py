@@ -99,8 +99,8 @@ def place(options: argparse.Namespace) -> list[str]:
     return name + (["--reports", options.reports] if options.reports else [])
 
 
-def one_folder(name: str) -> None:
-    """Refuse a `name` that is not the name of one visible folder.
+def one_folder(name: str, asked: str = "--name") -> None:
+    """Refuse a `name` that is not the name of one visible folder; `asked` is what asks for it.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def one_folder(name: str) -> None:
         Where it is empty, hidden, or a path.
     """
     if not name or name.startswith(".") or Path(name).name != name:
-        raise ParameterError(f"--name {name!r}: give the name of one folder, like base")
+        raise ParameterError(f"{asked} {name!r}: give the name of one folder, like base")
 
 
 def interrupt(signum: int, frame: object) -> None:

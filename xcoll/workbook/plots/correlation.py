@@ -8,16 +8,20 @@ from matplotlib.figure import Figure
 from xcoll.estimators.correlation import copula
 from xcoll.workbook.plots import style
 from xcoll.workbook.plots.volatility import mark_events
+from xcoll.workbook.tables import percent
 
 __all__ = ["average", "heat", "scores", "tails"]
 
 
 def heat(matrices: dict[str, pd.DataFrame], title: str) -> Figure:
-    """Correlation matrices side by side on one scale: grey at zero, blue below, red above."""
+    """Correlation matrices, two in a row, on one scale: grey at zero, blue below, red above."""
     names = list(matrices)
     size = len(matrices[names[0]])
-    figure, axes = style.figure(1, len(names), height=1.2 + 0.22 * size, width=10.5, title=title)
-    for ax, name in zip(axes, names, strict=True):
+    rows = -(-len(names) // 2)
+    figure, axes = style.figure(rows, 2, height=rows * (0.9 + 0.24 * size), title=title)
+    for ax in axes[len(names) :]:
+        ax.set_axis_off()
+    for ax, name in zip(axes, names, strict=False):
         values = matrices[name].to_numpy()
         image = ax.imshow(values, cmap=style.DIVERGING, vmin=-1.0, vmax=1.0)
         for i, j in np.ndindex(values.shape):
@@ -26,12 +30,12 @@ def heat(matrices: dict[str, pd.DataFrame], title: str) -> Figure:
                 hue = "white" if abs(values[i, j]) > 0.75 else "black"
                 ax.text(j, i, text, ha="center", va="center", fontsize=6, color=hue)
         ax.set_xticks(range(size), matrices[name].columns, rotation=90, fontsize=7)
-        ax.set_yticks(range(size), matrices[name].index if name == names[0] else [], fontsize=7)
+        ax.set_yticks(range(size), matrices[name].index, fontsize=7)
         ax.set_title(name, fontsize=9)
         ax.grid(visible=False)
         ax.tick_params(length=0)
-    axes[0].set_ylabel("asset")
-    for ax in axes:
+    for ax in axes[: len(names)]:
+        ax.set_ylabel("asset")
         ax.set_xlabel("asset")
     bar = figure.colorbar(image, ax=list(axes), shrink=0.6, pad=0.01)
     bar.set_label("correlation (cells: in hundredths)", fontsize=8)
@@ -65,7 +69,7 @@ def average(
     middle.plot(share.index, share, color=style.OKABE_ITO["blue"], label="share")
     jumps = alerts[alerts["kind"] == "factor"]
     middle.plot(jumps["time"], share[jumps["time"]], "v", color=style.ACCENT, label="alert: jump")
-    middle.legend(loc="lower left", ncols=2)
+    middle.legend(loc="lower right", ncols=2)
     style.percent(middle.yaxis)
     middle.set_ylabel(f"variance in the first\nfactor of {counts[1]} assets")
 
@@ -100,7 +104,7 @@ def scores(table: pd.DataFrame, confidence: float, title: str) -> Figure:
         ax.hlines(part.index, low, high, color=style.CONTEXT, linewidth=1.4)
         for kept, fill in ((True, style.OKABE_ITO["blue"]), (False, "white")):
             which = part["included"] == kept
-            words = f"in the {confidence:.0%} confidence set" if kept else "not in it"
+            words = f"in the {percent(confidence, 0)} confidence set" if kept else "not in it"
             ax.plot(
                 middle[which],
                 part.index[which],
@@ -112,7 +116,7 @@ def scores(table: pd.DataFrame, confidence: float, title: str) -> Figure:
         ax.set_yticks(part.index, part["model"])
         ax.set_ylim(-0.6, len(part) - 0.4)
         ax.set_title(f"{loss}, {part['bars'].iloc[0]:,} days", fontsize=9)
-        ax.set_xlabel(f"mean loss above the best, {confidence:.0%} interval\n({unit})")
+        ax.set_xlabel(f"mean loss above the best, {percent(confidence, 0)} interval\n({unit})")
     axes[0].set_ylabel("path")
     axes[0].legend(loc="upper right")
     return figure
@@ -157,7 +161,7 @@ def tails(table: pd.DataFrame, quantile: float, nu: float, title: str) -> Figure
     )
     ax.set_ylim(0.0, 1.0)
     style.percent(ax.yaxis)
-    ax.set_ylabel(f"chance that the other is in its worst {quantile:.0%} too")
+    ax.set_ylabel(f"chance that the other is in its worst {percent(quantile, 0)} too")
     ax.set_xlabel("rank correlation of the standardised residuals, sin(πτ/2)")
     ax.legend(loc="upper left")
     return figure

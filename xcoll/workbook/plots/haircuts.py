@@ -1,6 +1,5 @@
 """Figures of the haircuts: waterfall, now and over time, intervals, debt pairs."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -18,7 +17,7 @@ STEPS = {
     "basis": style.OKABE_ITO["purple"],
     "contract": style.OKABE_ITO["green"],
     "anti-procyclical": "#595959",
-    "rounding": style.CONTEXT,
+    "rounding": "#BDBDBD",
 }
 CALM = "#A6A6A6"
 HORIZON_MARKS = {"1h": "o", "4h": "s", "24h": "D"}
@@ -120,8 +119,7 @@ def waterfall_path(steps: pd.DataFrame, asset: str) -> Figure:
 
 def debt_pairs(thresholds: pd.DataFrame, title: str) -> Figure:
     """Heat map of LT_ij: collateral in rows, debt in columns; the diagonal is empty."""
-    figure, ax = plt.subplots(figsize=(9.0, 0.9 + 0.32 * len(thresholds)))
-    figure.suptitle(title, x=0.01, ha="left")
+    figure, (ax,) = style.figure(height=0.9 + 0.32 * len(thresholds), title=title)
     sns.heatmap(
         thresholds.astype(float),
         ax=ax,
@@ -129,10 +127,10 @@ def debt_pairs(thresholds: pd.DataFrame, title: str) -> Figure:
         annot=(100 * thresholds).round(1),
         fmt=".1f",
         linewidths=0.5,
-        cbar_kws={"label": "threshold LT_ij, fraction of collateral value"},
+        cbar_kws={"label": "threshold, percent of collateral value", "format": "{x:.0%}"},
     )
     ax.grid(visible=False)
-    ax.set_xlabel("debt asset (annotated: percent)")
+    ax.set_xlabel("debt asset (numbers: percent)")
     ax.set_ylabel("collateral asset")
     ax.tick_params(axis="y", rotation=0)
     style.remark(figure, "lows of the ratios modelled; scaled where the horizon is under a bar")

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from xcoll.workbook import words
 from xcoll.workbook.plots import style
 from xcoll.workbook.tables import percent
 
@@ -37,6 +38,7 @@ FORMATS = (
     | dict.fromkeys(("penalty", "premature_penalty", "premature_debt", "lowered"), "percent2")
     | dict.fromkeys(("mean", "low", "high", "median", "p95", "worst"), "percent2")
     | dict.fromkeys(("ltv", "threshold", "bonus", "protocol_fee", "efficiency"), "percent")
+    | {"capital_efficiency": "percent"}
     | dict.fromkeys(("collateral", "debt", "accounts", "repaid"), "percent")
     | dict.fromkeys(("closed", "premature", "insufficient"), "percent")
     | dict.fromkeys(
@@ -128,7 +130,8 @@ def engines(crises: pd.DataFrame) -> Figure:
     order = crises.groupby("engine")["bad_debt"].mean().sort_values().index
     worst = crises.loc[crises["bad_debt"].idxmax()]
     title = (
-        f"Same accounts, same prices: {order[0]} loses its lender least, {order[-1]} most "
+        f"Same accounts, same prices: {words.name(order[0])} loses its lender least, "
+        f"{words.name(order[-1])} most "
         f"({1e4 * worst['bad_debt']:,.0f} bp, {worst['crisis']})"
     )
     figure, axes = style.figure(1, 3, height=1.6 + 0.4 * len(order), title=title)
@@ -143,6 +146,7 @@ def engines(crises: pd.DataFrame) -> Figure:
             cbar=False,
             linewidths=1.5,
             annot_kws={"fontsize": 7.5},
+            yticklabels=order.map(words.name),
             ax=ax,
         )
         ax.set(xlabel="crisis", ylabel="engine" if ax is axes[0] else "")

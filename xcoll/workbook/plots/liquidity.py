@@ -91,7 +91,7 @@ def addons(changes: pd.DataFrame) -> Figure:
     for row, panels in zip(kinds, axes.reshape(len(kinds), -1), strict=True):
         _changes(row, panels)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=3)
+    axes[0].legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.02, 1.1), ncols=3)
     style.remark(figure, "contract points and basis parameters assumed; unrounded haircut")
     return figure
 

@@ -52,11 +52,12 @@ def smiles(table: pd.DataFrame, title: str) -> Figure:
     figure, axes = style.figure(1, len(assets), height=3.6, share=True, title=title)
     days = sorted(table["days"].unique())
     shades = [style.OKABE_ITO[name] for name in ("vermillion", "orange", "green", "sky", "blue")]
+    lines = ("-", (0, (5, 1.5)), "-.", (0, (2, 1)), (0, (8, 2)))
     for ax, asset in zip(axes, assets, strict=True):
         for n, term in enumerate(days):
             part = table[(table["asset"] == asset) & (table["days"] == term)]
-            hue = shades[n % len(shades)]
-            ax.plot(part["strike"], part["sigma"], color=hue, label=f"{term:g} days")
+            look = {"color": shades[n % len(shades)], "linestyle": lines[n % len(lines)]}
+            ax.plot(part["strike"], part["sigma"], label=f"{term:g} days", **look)
         ax.set_title(asset, fontsize=9)
         ax.set_xlabel("strike over the forward")
         style.percent(ax.xaxis)

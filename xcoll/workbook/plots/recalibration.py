@@ -27,7 +27,7 @@ FORMATS = (
     | dict.fromkeys(("change", "excess", "worst", "above_need", "largest_rise"), "points")
 )
 TOOLS = {
-    "none": style.CONTEXT,
+    "none": style.OKABE_ITO["black"],
     "buffer": style.OKABE_ITO["blue"],
     "stressed weight": style.OKABE_ITO["orange"],
     "floor": style.OKABE_ITO["green"],
@@ -282,7 +282,7 @@ def _remembered(weeks: pd.Series, kept: pd.Series, bar: str) -> str:
     said = "; ".join(f"{tool} {value:.0f}" for tool, value in gone.items())
     first = f"Weeks until {bar} is forgotten by the median asset: {said}" if len(gone) else ""
     last = f"{lasting}: not within {weeks.max():.0f} weeks" if lasting else ""
-    return "\n".join(filter(None, (first, last)))
+    return ";\n".join(filter(None, (first, last)))
 
 
 def _gone(asset: str, said: pd.DataFrame, since: pd.Timestamp) -> str:

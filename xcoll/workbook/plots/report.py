@@ -18,7 +18,7 @@ def readings(levels: pd.DataFrame, recommendation: pd.DataFrame, title: str) -> 
     `recommendation` has asset, today, recommended, low and high.
     """
     rows = recommendation.sort_values("recommended").reset_index(drop=True)
-    figure, (ax,) = style.figure(height=1.4 + 0.5 * len(rows), title=title)
+    figure, (ax,) = style.figure(height=1.3 + 0.36 * len(rows), title=title)
     for y, row in rows.iterrows():
         ax.hlines(y, row["low"], row["high"], color=style.ACCENT, linewidth=5, alpha=0.25)
     for mark, name in zip(MARKS, levels, strict=False):

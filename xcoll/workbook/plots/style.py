@@ -136,7 +136,7 @@ def figure(
     columns: int = 1,
     *,
     height: float = 3.6,
-    width: float = 9.0,
+    width: float = 8.0,
     share: bool | str = False,
     title: str | None = None,
 ) -> tuple[Figure, np.ndarray]:

@@ -75,7 +75,9 @@ def cascade(found: Amplification, most: int = 3) -> Figure:
     )
     sold = sold.loc[:, sold.sum() > 0.0]
     floor = np.zeros(len(sold))
-    hues = [*style.OKABE_ITO.values()]
+    # Dark and light in turn, so that neighbours differ without colour too.
+    turns = ("blue", "orange", "black", "sky", "vermillion", "yellow", "green", "purple")
+    hues = [style.OKABE_ITO[hue] for hue in turns]
     for number, name in enumerate(sold):
         width = 0.9 * (hours[1] - hours[0])
         bottom.bar(hours, sold[name], width, floor, color=hues[number % len(hues)], label=name)
@@ -260,7 +262,12 @@ def exceedance(samples: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
     `samples`, name → losses and weights.
     """
     (plain, (losses, weight)), (pushed, _) = list(samples.items())[:2]
-    figure, (ax,) = style.figure(height=3.8)
+    some = float((weight * (losses > 1e-4)).mean())
+    title = (
+        f"One week in {1.0 / max(some, 1e-9):,.0f} loses more than 1 bp of the debt;\n{pushed} "
+        "draws reach what plain ones hardly see"
+    )
+    figure, (ax,) = style.figure(height=3.8, title=title)
     for (name, (loss, ratio)), hue in zip(
         samples.items(), (style.CONTEXT, style.ACCENT), strict=False
     ):
@@ -274,11 +281,6 @@ def exceedance(samples: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
             linewidth=2.4 if name == plain else 1.4,
             label=f"{name}, {len(loss):,}",
         )
-    some = float((weight * (losses > 1e-4)).mean())
-    ax.set_title(
-        f"One week in {1.0 / max(some, 1e-9):,.0f} loses more than 1 bp of the debt;\n{pushed} "
-        "draws reach what plain ones hardly see"
-    )
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlim(left=1e-1)

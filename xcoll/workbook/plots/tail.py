@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from xcoll.estimators.tail.shortfall import Trigger
+from xcoll.workbook import words
 from xcoll.workbook.plots import style
 from xcoll.workbook.tables import percent
 
@@ -98,7 +99,7 @@ def exceedances(forecasts: pd.DataFrame, assets: list[str]) -> Figure:
         known = rows.dropna(subset=["realised"])
         share[method] = (known["realised"] > known["var"]).mean()
     level = 1.0 - forecasts["confidence"].iloc[0]
-    said = " and ".join(f"{percent(share[method])} ({method})" for method in methods)
+    said = " and ".join(f"{percent(share[method])} ({words.name(method)})" for method in methods)
     title = f"Losses exceed the VaR on {said} of all bars, where {percent(level)} is promised"
     figure, axes = style.figure(
         len(assets), height=0.6 + 1.55 * len(assets), share=True, title=title
@@ -110,7 +111,7 @@ def exceedances(forecasts: pd.DataFrame, assets: list[str]) -> Figure:
         hit = lost > var[methods[0]]
         ax.vlines(lost.index, 0.0, lost, color="#C9C9C9", linewidth=0.7)
         for method, hue in zip(methods, LINES, strict=True):
-            ax.plot(var.index, var[method], color=hue, linewidth=1.1, label=method)
+            ax.plot(var.index, var[method], color=hue, linewidth=1.1, label=words.name(method))
         ax.scatter(
             lost.index[hit],
             lost[hit],
@@ -118,7 +119,7 @@ def exceedances(forecasts: pd.DataFrame, assets: list[str]) -> Figure:
             s=14,
             zorder=4,
             linewidths=0,
-            label=f"above the {methods[0]} VaR",
+            label=f"above the VaR, {words.name(methods[0])}",
         )
         judged = (var[methods[0]].notna() & lost.notna()).sum()
         ax.set_title(f"{asset}: {hit.sum()} of {judged:,} bars", fontsize=9)
@@ -141,8 +142,9 @@ def coverage(table: pd.DataFrame) -> Figure:
     order = ratio.groupby(table["method"]).mean().sub(1.0).abs().sort_values().index
     n = table["asset"].nunique()
     title = (
-        f"Coverage is rejected for {failed.iloc[0]} of {n} series with {failed.index[0]}, for "
-        f"{failed.iloc[-1]} with {failed.index[-1]}; chance rejects {percent(0.05, 0)}"
+        f"Coverage is rejected for {failed.iloc[0]} of {n} series with the method "
+        f"“{words.name(failed.index[0])}”, for {failed.iloc[-1]} with "
+        f"“{words.name(failed.index[-1])}”; chance rejects {percent(0.05, 0)}"
     )
     figure, axes = style.figure(1, 2, height=2.1 + 0.27 * n, share=True, title=title)
     panels = {
@@ -171,7 +173,7 @@ def coverage(table: pd.DataFrame) -> Figure:
                 color="white" if abs(shown.iloc[row, column]) > 1.3 else "black",
             )
         ax.set_title(f"{name}, {level}", fontsize=9)
-        names = [name.replace("_", " ") for name in order]
+        names = [words.name(name) for name in order]
         ax.set_xticks(range(len(order)), names, rotation=35, ha="right", fontsize=7.5)
         ax.tick_params(length=0)
         ax.set_xlabel("method")
@@ -196,8 +198,8 @@ def ranking(table: pd.DataFrame) -> Figure:
     apart = (rows["dm_p"] < 0.05).sum()
     fell = rows.loc[rows["used"], "fall_ratio"].iloc[0]
     title = (
-        f"{used} is used: {apart} of {len(rows)} methods score worse beyond chance, and after a "
-        f"fall it fails {fell:.1f} times as often as promised"
+        f"“{words.name(used)}” is used: {apart} of {len(rows)} methods score worse beyond chance, "
+        f"and after a fall it fails {fell:.1f} times as often as promised"
     )
     figure, (left, right) = style.figure(1, 2, height=1.2 + 0.27 * len(rows), title=title)
     y = np.arange(len(rows))
@@ -210,7 +212,7 @@ def ranking(table: pd.DataFrame) -> Figure:
         left.annotate(
             f"  {known}{p}", (behind[place], place), fontsize=7, va="center", color="#4D4D4D"
         )
-    left.set_yticks(y, rows["method"])
+    left.set_yticks(y, rows["method"].map(words.name))
     left.set_ylabel("method, best score on top")
     left.set_xlim(-0.02 * max(behind.max(), 0.01), 1.6 * max(behind.max(), 0.01))
     left.set_xlabel("mean FZ0 score above the best (p: Diebold–Mariano)")

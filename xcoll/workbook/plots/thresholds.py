@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from xcoll.workbook import words
 from xcoll.workbook.plots import style
 from xcoll.workbook.plots.liquidation import SYNTHETIC, basis_points
 from xcoll.workbook.tables import money, percent
@@ -177,7 +178,9 @@ def published(sets: pd.DataFrame, swept: pd.DataFrame, venue: str, budget: float
         color=style.ACCENT,
         ha="right",
     )
-    left.set_title(f"{venue}: ours at several buffers, and its own", loc="left", fontsize=8.5)
+    left.set_title(
+        f"{words.name(venue)}:\nours at several buffers, and its own", loc="left", fontsize=8.5
+    )
     left.margins(x=0.08, y=0.12)
     _budget(left, budget)
     names = ours.index[::-1]
@@ -195,6 +198,7 @@ def published(sets: pd.DataFrame, swept: pd.DataFrame, venue: str, budget: float
         color="#D9D9D9",
         zorder=0,
     )
+    right.set_yticks(range(len(names)), names.map(words.name))
     for n, name in enumerate(names):
         right.annotate(
             f"{percent(ours.loc[name, 'capital_efficiency'], 0)} → "

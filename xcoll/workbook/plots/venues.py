@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from xcoll.collateral.explanation import STEPS
+from xcoll.workbook import words
 from xcoll.workbook.plots import style
 from xcoll.workbook.plots.haircuts import STEPS as PARTS
 
@@ -26,7 +27,7 @@ REMARK = "lows modelled, contract points and derived tokens assumed; dates of th
 
 
 def _names(table: pd.DataFrame) -> list[str]:
-    return [f"{row.token}  {row.venue}" for row in table.itertuples()]
+    return [f"{row.token}, {words.name(row.venue)}" for row in table.itertuples()]
 
 
 def published(table: pd.DataFrame) -> Figure:

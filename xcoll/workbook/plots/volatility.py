@@ -12,7 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from xcoll.workbook import words
 from xcoll.workbook.plots import style
+from xcoll.workbook.tables import percent
 
 __all__ = ["EVENTS", "differences", "mark_events", "now", "paths", "survivors"]
 
@@ -110,9 +112,7 @@ def now(table: pd.DataFrame, title: str) -> Figure:
             ax.plot([item["low"], item["high"]], [row, row], color=hue, linewidth=4, alpha=0.35)
         ax.plot(item["volatility"], row, "o", color=hue, markerfacecolor=hue if known else "white")
         ax.annotate(
-            f"{item['volatility']:.0%}"
-            if item["volatility"] > 0.05
-            else f"{item['volatility']:.1%}",
+            percent(item["volatility"], 0 if item["volatility"] > 0.05 else 1),
             (item["high"] if known else item["volatility"], row),
             xytext=(7, 0),
             textcoords="offset points",
@@ -142,11 +142,13 @@ def differences(scores: pd.DataFrame, title: str) -> Figure:
     assets = list(dict.fromkeys(scored["asset"]))
     figure, (ax,) = style.figure(height=1.2 + 0.42 * len(assets), title=title)
     ax.axvline(0.0, color="black", linewidth=0.8)
-    for shift, model in zip(np.linspace(-0.27, 0.27, len(models)), models, strict=True):
+    shifts = zip(np.linspace(-0.27, 0.27, len(models)), models, itertools.cycle("osD^"))
+    for shift, model, mark in shifts:
         part = scored[scored["model"] == model].set_index("asset").reindex(assets)
         rows = np.arange(len(assets))[::-1] - shift
         ax.hlines(rows, part["low"], part["high"], color=hues[model], linewidth=1.4)
-        ax.plot(part["difference"], rows, "o", color=hues[model], markersize=3.5, label=model)
+        look = {"color": hues[model], "markersize": 4, "label": words.name(model)}
+        ax.plot(part["difference"], rows, mark, **look)
     ax.set_xscale("symlog", linthresh=0.1, linscale=1.5)
     ax.xaxis.set_major_locator(FixedLocator([-100, -10, -1, -0.1, -0.05, 0, 0.05, 0.1, 1, 10, 100]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
@@ -191,13 +193,13 @@ def survivors(scores: pd.DataFrame, confidence: float, title: str) -> Figure:
     for asset, model in zip(best["asset"], best["model"], strict=True):
         corner = (grid.columns.get_loc(model), grid.index.get_loc(asset))
         ax.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor="black", linewidth=1.4))
-    ax.set_xticks(np.arange(grid.shape[1]) + 0.5, grid.columns)
+    ax.set_xticks(np.arange(grid.shape[1]) + 0.5, map(words.name, grid.columns))
     ax.set_yticks(np.arange(len(grid)) + 0.5, grid.index)
     ax.invert_yaxis()
     ax.grid(visible=False)
     ax.set_ylabel("asset")
     ax.set_xlabel(
-        f"model: p-value of its place in the {confidence:.0%} confidence set; "
+        f"model: p-value of its place in the {percent(confidence, 0)} confidence set; "
         "framed: the least mean QLIKE"
     )
     return figure

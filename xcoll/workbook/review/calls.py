@@ -61,6 +61,12 @@ class Given:
         """What they rest on together."""
         return rests((*self.values, *self.named.values())) | self.spread
 
+    @property
+    def within(self) -> frozenset[int]:
+        """Addresses that what they are handed to may hold."""
+        values = (*self.values, *self.named.values())
+        return frozenset().union(*(value.within for value in values))
+
     def get(self, place: int, name: str = "") -> Value:
         """The argument at `place` or called `name`."""
         return self.values[place] if place < len(self.values) else self.named.get(name, Value())
@@ -189,11 +195,11 @@ def _asked(flow: "Expressions", value: Value, given: Given) -> Value:
 
 def _set(value: Value, columns: Mapping[str, Value]) -> Value:
     fields = {**value.fields, **columns}
-    return Value(value.rest, value.also, fields, value.closed, refs=value.refs)
+    return Value(value.rest, value.also, fields, value.closed, holds=value.holds)
 
 
 def _assign(flow: "Expressions", value: Value, given: Given) -> Value:
-    made = _set(replace(value, refs=frozenset()), given.named)
+    made = _set(value, given.named)
     return replace(made, rest=made.rest | rests(given.values) | given.spread)
 
 
@@ -232,6 +238,13 @@ def _strung(flow: "Expressions", value: Value, given: Given) -> Value:
     return Value(strings.sources, text=text)
 
 
+def _got(flow: "Expressions", value: Value, given: Given) -> Value:
+    """``get`` and ``setdefault``: a part of the mapping, or what is given in its place."""
+    name = given.get(0).literal
+    part = value.column(name) if isinstance(name, str) else Value(value.sources)
+    return either(part, given.get(1)).under(given.get(0).sources).part_of(value)
+
+
 def _items(flow: "Expressions", value: Value, given: Given) -> Value:
     if not value.closed:
         return anything(flow, value, given)
@@ -264,11 +277,13 @@ METHODS: dict[str, Method] = dict.fromkeys(ROWS, _rows) | {
     "assign": _assign,
     "drop": _without,
     "eval": _asked,
+    "get": _got,
     "items": _items,
     "iterrows": _numbered_rows,
     "itertuples": _named_rows,
     "join": _beside,
     "query": _asked,
+    "setdefault": _got,
     "values": _values,
 }
 

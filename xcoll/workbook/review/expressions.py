@@ -2,7 +2,7 @@
 
 import ast
 import builtins
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -204,11 +204,10 @@ class Expressions(ast.NodeVisitor):
                 )
             if one.items is not None and other.items is not None:
                 items = (*(one.elements() or ()), *(other.elements() or ()))
-                return Value(one.rest | other.rest, items=items, refs=one.refs | other.refs)
+                return Value(one.rest | other.rest, items=items, holds=one.holds | other.holds)
         if isinstance(operator, ast.BitOr) and one.closed and other.closed:
-            refs = one.refs | other.refs
-            fields = {**one.fields, **other.fields}
-            return Value(one.rest | other.rest, one.also | other.also, fields, True, refs=refs)
+            holds, fields = one.holds | other.holds, {**one.fields, **other.fields}
+            return Value(one.rest | other.rest, one.also | other.also, fields, True, holds=holds)
         return Value(sources)
 
     # Displays and comprehensions.
@@ -222,10 +221,10 @@ class Expressions(ast.NodeVisitor):
             values.append(value)
             inside = value.elements() if isinstance(part, ast.Starred) else (value,)
             items = None if items is None or inside is None else [*items, *inside]
-        refs = frozenset().union(*(value.refs for value in values))
+        holds = frozenset().union(*(value.within for value in values))
         if items is None:
-            return Value(rests(values), refs=refs)
-        return Value(items=tuple(items), refs=refs)
+            return Value(rests(values), holds=holds)
+        return Value(items=tuple(items), holds=holds)
 
     visit_Tuple = visit_Set = visit_List
 
@@ -239,29 +238,29 @@ class Expressions(ast.NodeVisitor):
         for key, part in zip(node.keys, node.values, strict=True):
             value = self.visit(part)
             name = self.visit(key).literal if key is not None else UNKNOWN
-            refs = made.refs | value.refs
+            holds = made.holds | value.within
             if isinstance(name, str):
-                made = replace(made, fields={**made.fields, name: value}, refs=refs)
+                made = replace(made, fields={**made.fields, name: value}, holds=holds)
             elif key is None and value.closed:
                 fields = {**made.fields, **{name: value.column(name) for name in value.fields}}
-                made = replace(made, rest=made.rest | value.rest, fields=fields, refs=refs)
+                made = replace(made, rest=made.rest | value.rest, fields=fields, holds=holds)
             else:
                 rest = made.rest | value.sources | (self.visit(key).sources if key else NOTHING)
-                made = replace(made, rest=rest, closed=False, refs=refs)
+                made = replace(made, rest=rest, closed=False, holds=holds)
         return made
 
     def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Value:
         """A list that is made by a rule; followed one by one where its range is written down."""
         made, certain, sources = self._comprehended(node.generators, [node.elt])
         values = [value for (value,) in made]
-        refs = frozenset().union(*(value.refs for value in values))
+        holds = frozenset().union(*(value.within for value in values))
         late = node if isinstance(node, ast.GeneratorExp) else None
         if certain:
-            return Value(NOTHING, sources, items=tuple(values), refs=refs, late=late)
+            return Value(NOTHING, sources, items=tuple(values), holds=holds, late=late)
         each = reduce(either, values)
         if each.text is None and len(values) == 1:
             each = replace(each, text=self.template(node.elt, each))
-        return Value(each.sources, sources, each=each, refs=refs, late=late)
+        return Value(each.sources, sources, each=each, holds=holds, late=late)
 
     visit_SetComp = visit_GeneratorExp = visit_ListComp
 
@@ -317,14 +316,14 @@ class Expressions(ast.NodeVisitor):
             if node.attr in calls.RUN:
                 return Value(literal=RunMethod(node.attr))
             return Value(frozenset({Source("run", "manifest")}))
-        return replace(value.column(node.attr), refs=value.refs)
+        return value.column(node.attr).part_of(value)
 
     def visit_Subscript(self, node: ast.Subscript) -> Value:
         """``value[key]``, ``value.loc[rows, key]``."""
         place = node.value
         if not isinstance(place, ast.Attribute) or place.attr not in ("loc", "iloc", "at", "iat"):
             value = self.visit(place)
-            return replace(self._taken(value, node.slice), refs=value.refs)
+            return self._taken(value, node.slice).part_of(value)
         value, key = self.visit(place.value), None
         rows = node.slice
         if isinstance(rows, ast.Tuple) and len(rows.elts) == 2:
@@ -332,7 +331,9 @@ class Expressions(ast.NodeVisitor):
         value = replace(value.under(self.visit(rows).sources), items=None, each=None, text=None)
         if key is not None:
             whole = Value(value.sources | self.visit(key).sources)
-            value = self._taken(value, key) if place.attr in ("loc", "at") else whole
+            value = (self._taken(value, key) if place.attr in ("loc", "at") else whole).part_of(
+                value
+            )
         return value
 
     def _taken(self, value: Value, key: ast.expr) -> Value:
@@ -371,7 +372,7 @@ class Expressions(ast.NodeVisitor):
         if owner is not None and not isinstance(value.literal, Module | RunMethod):
             made = calls.METHODS.get(node.func.attr, calls.anything)(self, value, given)
             if node.func.attr in calls.CHANGING:
-                self.changed(owner, given.sources)
+                self.changed(owner, given)
             return made
         function = self.visit(node.func).literal if owner is not None else value.literal
         if isinstance(function, RunMethod):
@@ -403,14 +404,18 @@ class Expressions(ast.NodeVisitor):
             return self.problem(node, f"no notebook before saves the artifact {name!r}")
         return value
 
-    def changed(self, node: ast.expr, sources: Iterable[Source]) -> None:
-        """Note that the object `node` was changed by what rests on `sources`."""
-        while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
-            node = node.func if isinstance(node, ast.Call) else node.value
-        if isinstance(node, ast.Name) and node.id in self.names:
-            known = self.names.load(node.id).literal
-            if not isinstance(known, Module | RunMethod):
-                self.names.change(node.id, frozenset(sources) | self.control)
+    def changed(self, node: ast.expr, given: "calls.Given | Value") -> None:
+        """Note that the object `node` was changed by what is `given`, and may hold it now."""
+        root = node
+        while isinstance(root, ast.Attribute | ast.Subscript | ast.Call):
+            root = root.func if isinstance(root, ast.Call) else root.value
+        if not isinstance(root, ast.Name) or root.id not in self.names:
+            return
+        known = self.names.load(root.id)
+        if not isinstance(known.literal, Module | RunMethod):
+            sources = given.sources | self.control
+            self.names.change(root.id, sources, inside=root is not node)
+            self.names.hold(root.id, given.within)
 
 
 def _whole(node: ast.expr) -> int | None:

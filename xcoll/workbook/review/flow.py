@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nbformat import NotebookNode
 
@@ -202,11 +202,11 @@ class _Statements(Expressions):
             titles = [part.template() for _, part in given.places() if part.text is not None]
             self._show(call, "figure", given.sources, next(iter(titles), None) or ())
         elif isinstance(call.func, ast.Attribute):
-            self.changed(call.func.value, Given.of(self, call).sources)
+            self.changed(call.func.value, Given.of(self, call))
         function = self.visit(call.func).literal
         if isinstance(function, Module) and not function.name.startswith("xcoll."):
             for part in call.args:
-                self.changed(part, value.sources)
+                self.changed(part, value)
         return value
 
     def visit_Assign(self, node: ast.Assign) -> Value:
@@ -276,10 +276,10 @@ class _Statements(Expressions):
         if isinstance(owner, ast.Name) and owner.id in self.names and isinstance(key.literal, str):
             old = self.names.load(owner.id)
             fields = {**old.fields, key.literal: value.under(key.sources)}
-            refs = old.refs | value.refs
-            self.names.put(owner.id, Value(old.rest, old.also, fields, old.closed, refs=refs))
+            made = Value(old.rest, old.also, fields, old.closed, holds=value.within)
+            self.names.put(owner.id, made)
         else:
-            self.changed(owner, value.sources | key.sources)
+            self.changed(owner, replace(value, rest=value.rest | key.sources))
 
     def visit_If(self, node: ast.If) -> Value:
         """``if test: … else: …``: what is set in either rests on the test."""
@@ -402,7 +402,7 @@ class _Statements(Expressions):
             if isinstance(target, ast.Name):
                 self.names.forget(target.id)
             elif isinstance(target, ast.Subscript | ast.Attribute):
-                self.changed(target.value, self.visit(target.slice).sources)
+                self.changed(target.value, self.visit(target.slice))
         return Value()
 
     def visit_Assert(self, node: ast.Assert) -> Value:

@@ -27,7 +27,7 @@ class Names:
         """Value of `name`, which knows that it has another name."""
         address = self._addresses[name]
         value = self._values[address]
-        return replace(value, refs=value.refs | {address})
+        return replace(value, alias=value.alias | {address})
 
     def bind(self, name: str, value: Value) -> None:
         """Let `name` stand for a new object."""
@@ -47,25 +47,40 @@ class Names:
     def put(self, name: str, value: Value) -> None:
         """Change the object that `name` stands for into `value`, and what holds it with it."""
         address = self._addresses[name]
-        self._values[address] = replace(value, refs=value.refs | self._values[address].refs)
-        self._spread(address, value.sources)
+        old = self._values[address]
+        alias, holds = old.alias | value.alias - {address}, old.holds | value.holds
+        self._values[address] = replace(value, alias=alias, holds=holds)
+        self._spread({address}, value.sources)
 
-    def change(self, name: str, sources: Sources) -> None:
-        """Note that the object of `name` was changed by something that rests on `sources`."""
+    def change(self, name: str, sources: Sources, *, inside: bool) -> None:
+        """Note that the object of `name` was changed by something that rests on `sources`.
+
+        What it holds has changed as well where the change happened `inside` one of its parts.
+        """
         address = self._addresses[name]
-        self._values[address] = _changed(self._values[address], sources)
-        self._spread(address, sources)
+        changed = {address} | (self._values[address].holds if inside else set())
+        for each in changed & self._values.keys():
+            self._values[each] = _changed(self._values[each], sources)
+        self._spread(changed, sources)
 
-    def _spread(self, start: int, sources: Sources) -> None:
-        """Let everything that may be or hold, or be held by, the object at `start` know."""
-        seen, open_ends = {start}, [start]
+    def hold(self, name: str, addresses: frozenset[int]) -> None:
+        """Note that the object of `name` may hold what lies at `addresses`."""
+        address = self._addresses[name]
+        value = self._values[address]
+        self._values[address] = replace(value, holds=value.holds | addresses - {address})
+
+    def _spread(self, changed: set[int], sources: Sources) -> None:
+        """Let everything know that may be, or be a part of, or hold, what was changed."""
+        seen, open_ends = set(changed), list(changed)
         while open_ends:
             here = open_ends.pop()
-            near = self._values[here].refs & self._values.keys()
-            near |= {other for other, value in self._values.items() if here in value.refs}
+            near = set(self._values[here].alias & self._values.keys())
+            for other, value in self._values.items():
+                if here in value.alias or here in value.holds:
+                    near.add(other)
             open_ends += near - seen
             seen |= near
-        for address in seen - {start}:
+        for address in seen - changed:
             self._values[address] = _changed(self._values[address], sources)
 
     def state(self) -> State:
@@ -87,7 +102,7 @@ class Names:
             if here != there:
                 both = either(values[there], self._values[here])
                 self._addresses[name] = next(self._fresh)
-                merged[self._addresses[name]] = replace(both, refs=both.refs | {here, there})
+                merged[self._addresses[name]] = replace(both, alias=both.alias | {here, there})
         self._values = merged
 
     def known(self) -> dict[str, Sources]:

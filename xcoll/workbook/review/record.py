@@ -51,7 +51,12 @@ class Register:
 
 
 def record(
-    trace: Trace, register: Register, report: str, labels: Mapping[tuple[str, int], str]
+    trace: Trace,
+    register: Register,
+    report: str,
+    labels: Mapping[tuple[str, int], str],
+    *,
+    stale: bool = False,
 ) -> dict[str, object]:
     """The trace of a run as JSON: what the notebook `report` shows, and where it comes from.
 
@@ -59,6 +64,8 @@ def record(
     ----------
     labels : mapping
         Cell and place of an output to its number on the page: ``Table 3``.
+    stale : bool
+        The report was made before what it rests on: hashes are those of now.
     """
     exhibits = trace.exhibits[report]
     used = trace.behind(source for exhibit in exhibits for source in exhibit.sources)
@@ -71,6 +78,7 @@ def record(
     return {
         "schema": SCHEMA,
         "report": report,
+        "stale": stale,
         "artifacts": {
             source.name: _artifact(trace, register, source.name)
             for source in sorted(used)

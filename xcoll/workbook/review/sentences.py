@@ -9,7 +9,8 @@ __all__ = ["NUMBER", "Number", "Piece", "numbers", "pieces"]
 
 # A date, or a number with its sign, its currency and its unit; no part of a word.
 NUMBER = re.compile(
-    r"\d{4}-\d{2}-\d{2}"
+    r"\d{4}-\d{2}-\d{2}|\d{2} (?:January|February|March|April|May|June|July|August|September"
+    r"|October|November|December) \d{4}"
     r"|(?<![\w.,])[-+−]?[$€]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?"
     r"(?:[ \u00a0]?%|(?:[ \u00a0](?:bp|pt)|bn|M|k|h|x|×)(?!\w))?"
 )
@@ -36,12 +37,14 @@ class Number:
     origin: Origin | None
 
 
-def numbers(text: Text, said: str) -> list[Number]:
+def numbers(text: Text, said: str, whole: Origin) -> list[Number]:
     """The numbers of the sentence `said`, each with the expression that made it.
 
-    Where `said` does not look like `text` at all, no number has an origin.
+    Where `said` does not look like `text` at all, that is `whole`, what made all of it.
     """
-    found = sorted(pieces(text, said) or (), key=lambda piece: piece.end - piece.start)
+    read = pieces(text, said)
+    found = [Piece(0, len(said), whole)] if read is None else read
+    found = sorted(found, key=lambda piece: piece.end - piece.start)
     skipped = {match.start() for match in LISTED.finditer(said)}
     made = []
     for match in NUMBER.finditer(said):

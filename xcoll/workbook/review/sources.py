@@ -57,20 +57,29 @@ def link(article: BeautifulSoup, exhibits: Sequence[Exhibit]) -> None:
 
 
 def fold(
-    article: BeautifulSoup, exhibits: Sequence[Exhibit], trace: Trace, register: Register
+    article: BeautifulSoup,
+    exhibits: Sequence[Exhibit],
+    trace: Trace,
+    register: Register,
+    *,
+    stale: bool = False,
 ) -> None:
-    """Fold the sources under every output, and link the numbers of captions to them."""
+    """Fold the sources under every output, and link the numbers of captions to them.
+
+    A page that is `stale` was made before what it rests on, and says so.
+    """
     template = html.environment().get_template("sources.html.j2")
     for exhibit, output in _outputs(article, exhibits):
         parts = _parts(exhibit)
         caption = _caption(output)
         if caption is not None and exhibit.numbers:
-            words = caption.contents[-1]
-            words.replace_with(NavigableString(_with_marks(str(words), exhibit.numbers)))
+            said = dress.spaced(_with_marks(exhibit.said, exhibit.numbers))
+            caption.contents[-1].replace_with(NavigableString(said))
             _link(article, caption, parts)
         everything = exhibit.sources.union(*(part["sources"] for part in parts))
         text = template.render(
             anchor=_anchor(exhibit),
+            stale=stale,
             parts=[part | _words(part["sources"], exhibit.notebook, trace) for part in parts],
             artifacts=_artifacts(everything, trace, register),
             **_roots(trace.behind(everything), register),

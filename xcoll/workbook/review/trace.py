@@ -12,7 +12,7 @@ from xcoll.workbook import tables
 from xcoll.workbook.chain import Chain
 from xcoll.workbook.review.flow import Flow, Saved, Shown, follow
 from xcoll.workbook.review.sentences import Number, numbers, pieces
-from xcoll.workbook.review.values import NOTHING, Source, Sources, Value, retold
+from xcoll.workbook.review.values import NOTHING, Origin, Source, Sources, Value, retold
 
 __all__ = ["Exhibit", "Trace", "trace"]
 
@@ -182,7 +182,9 @@ def _exhibit(
 ) -> Exhibit:  # fmt: skip
     statement = one.expression if one else ""
     sources = one.sources if one else NOTHING.union(*(each.sources for each in several))
-    found = tuple(numbers(one.text, said)) if one else ()
+    line = one.line if one else 1
+    whole = Origin(name, cell, line, statement or f"cell {cell}", sources)
+    found = tuple(numbers(one.text if one else (), said, whole))
     made = Exhibit(name, cell, place, kind, statement, said, sources, found)
     if kind != "table":
         return made

@@ -128,8 +128,10 @@ class Value:
         Parts of a sentence.
     literal : object
         The value itself where it is written down.
-    refs : frozenset of int
-        Addresses of what it may be, or hold, another name of.
+    alias : frozenset of int
+        Addresses of what it may be, or be a part of, under another name.
+    holds : frozenset of int
+        Addresses of what it may hold as elements.
     late : object, optional
         Expression that is evaluated again whenever it is used: a lambda, a generator.
     """
@@ -142,7 +144,8 @@ class Value:
     each: "Value | None" = None
     text: Text | None = None
     literal: object = UNKNOWN
-    refs: frozenset[int] = frozenset()
+    alias: frozenset[int] = frozenset()
+    holds: frozenset[int] = frozenset()
     late: object = None
 
     @property
@@ -165,7 +168,7 @@ class Value:
     def elements(self) -> tuple["Value", ...] | None:
         """Its elements, where it is known how many there are."""
         if self.items is not None:
-            return tuple(item.under(self.also) for item in self.items)
+            return tuple(item.under(self.also).part_of(self) for item in self.items)
         if self.closed:
             return tuple(words(name).under(self.also) for name in self.fields)
         return None
@@ -175,7 +178,17 @@ class Value:
         known = self.elements()
         if known:
             return reduce(either, known)
-        return self.each.under(self.also) if self.each is not None else Value(self.sources)
+        each = self.each if self.each is not None else Value(self.sources)
+        return each.under(self.also).part_of(self)
+
+    def part_of(self, whole: "Value") -> "Value":
+        """The same where it may be a part of `whole`."""
+        return replace(self, alias=self.alias | whole.within) if whole.within else self
+
+    @property
+    def within(self) -> frozenset[int]:
+        """Addresses that a part of it may be an alias of."""
+        return self.alias | self.holds
 
     def template(self) -> Text | None:
         """Parts of the sentence, each with what the whole rests on as well."""
@@ -212,7 +225,8 @@ def either(one: Value, other: Value) -> Value:
         each=each,
         text=one.text if one.text == other.text else None,
         literal=one.literal if one.literal == other.literal else UNKNOWN,
-        refs=one.refs | other.refs,
+        alias=one.alias | other.alias,
+        holds=one.holds | other.holds,
         late=one.late if one.late is other.late else None,
     )
 
