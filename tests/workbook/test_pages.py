@@ -30,4 +30,4 @@ def test_a_browser_that_fails_costs_the_pdf_only(tmp_path, monkeypatch):
     monkeypatch.setattr(pdf, "write", broken)
     name, line = said(tmp_path)
     assert name is None
-    assert "see pdf.log" in line
+    assert "see 09.pdf.log" in line
