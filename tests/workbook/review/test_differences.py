@@ -243,7 +243,9 @@ def test_a_run_that_is_not_there(make, capsys, name, words):
 def test_a_run_is_found_by_its_folder_too(make, capsys, tmp_path, monkeypatch):
     folder = make("a")
     shutil.copytree(folder, tmp_path / "copy")
-    assert diff(capsys, "a", str(tmp_path / "copy"))[0] == 0
+    code, out, _ = diff(capsys, "a", str(tmp_path / "copy"))
+    assert code == 0
+    assert out.splitlines()[1].split() == ["B", "copy", str(tmp_path / "copy")]
     monkeypatch.chdir(tmp_path)
     assert diff(capsys, "copy", "a")[0] == 0
 

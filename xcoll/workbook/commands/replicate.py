@@ -68,6 +68,6 @@ def call(options: argparse.Namespace) -> int:
         return 130
     for line in certificate.lines(found):
         print(line)
-    place = options.keep or here.reports / project.REPLICATIONS / run.folder.name
+    place = options.keep or here.reports / project.REPLICATIONS / run.name
     print(certificate.write(found, place))
     return 0 if found.proven else 1

@@ -201,6 +201,8 @@ def lines(found: Certificate) -> Iterator[str]:
         for result in results:
             yield from (f"{'':<13}  {line}" for line in _numbers(result))
     yield f"{'verdict':<13}{verdict(found)}"
+    if found.failed:
+        yield f"{'':<13}--keep DIR keeps the replica with its logs"
 
 
 def _numbers(result: Result) -> Iterator[str]:

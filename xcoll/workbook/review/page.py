@@ -19,7 +19,7 @@ SIDES = ("A", "B")
 def write(found: Difference, here: Project, target: Path | None = None) -> Path:
     """Write the page to `target`, by default ``reports/diffs/A..B.html``, and return its path."""
     if target is None:
-        target = here.reports / DIFFS / f"{found.a.folder.name}..{found.b.folder.name}.html"
+        target = here.reports / DIFFS / f"{found.a.name}..{found.b.name}.html"
     target = target.absolute()
     links = [("Differences", target.name)]
     for side, run in zip(SIDES, (found.a, found.b), strict=True):

@@ -63,15 +63,15 @@ def replicate(
         )
     if run.damage:
         tell(f"{run.folder}: {run.damage}; the replica is held against the manifest")
-    _say_versions(run, environment.known(kind), tell)
+    known = environment.known(kind)
+    _say_versions(run, known, tell)
     with _scratch(keep) as scratch:
         tell(f"laying out the sources of commit {run.manifest['commit'][:12]}")
         laid = source.lay_out(run, here, scratch)
         _say_code(run, laid, tell)
         made = environment.make(kind, laid, scratch, tell)
         versions = environment.versions(made, laid.project.root)
-        if kind == "fresh":
-            _say_versions(run, versions, tell)
+        _say_versions(run, {name: versions[name] for name in versions.keys() - known}, tell)
         then = run.facts["versions"]
         blank = Certificate(
             run.name,
@@ -86,14 +86,14 @@ def replicate(
         failed = _rebuild(run, laid, made, scratch, jobs)
         if failed:
             return replace(blank, failed=failed)
-        folder = laid.project.reports / run.name
+        folder = laid.project.reports / run.given
         replica = Run(folder, manifest.read(folder))
         tell(f"holding {len(run.files)} files against the manifest")
         return certify(run, replica, list(laid.project.chain.steps), blank)
 
 
 def _say_versions(run: Run, versions: Mapping[str, str], tell: Callable[[str], None]) -> None:
-    for name, now in versions.items():
+    for name, now in sorted(versions.items()):
         then = run.facts["versions"].get(name)
         if then is not None and then != now:
             tell(f"{name} is {now}, the run had {then}: bytes may differ")
@@ -125,7 +125,7 @@ def _rebuild(run: Run, laid: Source, made: Environment, scratch: Path, jobs: int
     settings = scratch / "parameters.yaml"
     changed = {name: dict(step["changed"]) for name, step in run.steps.items() if step["changed"]}
     settings.write_text(yaml.safe_dump(changed, allow_unicode=True), encoding="utf-8")
-    command = [str(made.python), "-m", "xcoll", "run", "--name", run.name, "-f", str(settings)]
+    command = [str(made.python), "-m", "xcoll", "run", "--name", run.given, "-f", str(settings)]
     command += ["--reports", str(laid.project.reports), "--jobs", str(jobs)]
     if run.steps.keys() != laid.project.chain.steps.keys():
         command += [word for step in run.steps for word in ("--only", step)]

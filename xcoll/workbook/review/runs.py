@@ -31,7 +31,12 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Name that the run was given when it was made."""
+        """Name of its folder."""
+        return self.folder.name
+
+    @property
+    def given(self) -> str:
+        """Name that it was given when it was made, which its pages carry."""
         return self.manifest["run"]
 
     @property
