@@ -381,3 +381,67 @@ def test_every_notebook_of_the_chain_becomes_a_page(path):
     assert page.find("math") is not None
     prose = " ".join(section.get_text() for section in page.select(".prose"))
     assert not re.search(r"\$[^$\d]", prose)
+
+
+def test_tables_and_figures_are_numbered_with_their_captions(notebook):
+    title = {"image/png": {"width": 640, "height": 320, "title": "It rose by 5%"}}
+    notebook.cells.append(code("draw();", shows("image/png", PIXEL, title), id="titled"))
+    notebook.cells.append(
+        new_markdown_cell("## Who\n\n| a | b |\n|---|---|\n| 1 | 2 |", id="plain")
+    )
+    page = soup(notebook, parameters=[Parameter("confidence", "float", 0.99, "level")])
+    captions = [caption.get_text() for caption in page.select(".caption")]
+    assert captions == [
+        "Parameters of this run",
+        "Figure 1. It rose from $1.2M to $3M.",
+        "Table 1. Haircuts by asset",
+        "Table 2. Detail",
+        "Figure 2. It rose by 5\u00a0%",
+        "Table 3. Who",
+    ]
+    assert all(image.find_previous_sibling("figcaption") for image in page.find_all("img"))
+    assert page.find_all("img")[1]["alt"] == "It rose by 5%"
+
+
+def test_one_space_before_every_percent_sign(notebook):
+    notebook.cells.append(new_markdown_cell("5%, 6 % and `7%`, 100%x.", id="percent"))
+    text = soup(notebook).main.get_text()
+    assert "5\u00a0%, 6\u00a0% and 7%, 100%x." in text
+
+
+def test_words_before_silent_code_are_folded_with_it(notebook):
+    notebook.cells.insert(1, new_markdown_cell("Libraries.", id="before"))
+    notebook.cells.insert(2, code("import x", id="silent"))
+    page = soup(notebook)
+    (folded,) = [part for part in page.select("details.code") if "Libraries" in part.get_text()]
+    assert "import x" in folded.get_text()
+    assert not [part for part in page.select("section.prose") if "Libraries" in part.get_text()]
+    assert [part.h2.get_text() for part in page.select(".prose.screen")] == []
+
+
+def test_parameters_that_are_folded_away_leave_no_heading_on_paper(notebook):
+    notebook.cells.insert(1, new_markdown_cell("## Parameters", id="heading-of"))
+    given = [Parameter("confidence", "float", 0.99, "level")]
+    assert soup(notebook, parameters=given).select_one(".screen h2").get_text() == "Parameters"
+    changed = soup(notebook, parameters=given, changed={"confidence": 0.9})
+    assert changed.select_one(".screen") is None
+
+
+def test_paper_has_a_list_of_its_sections_behind_what_is_brought_forward(notebook):
+    for name in ("One", "Two", "Three & more"):
+        tags = ["front"] if name == "One" else []
+        cell = new_markdown_cell(f"## {name}", id=name.split()[0].lower(), metadata={"tags": tags})
+        notebook.cells.append(cell)
+    page = soup(notebook)
+    (listed,) = page.select("nav.paper")
+    assert [link.get_text() for link in listed.find_all("a")] == [
+        "One",
+        "Result",
+        "Result",
+        "Two",
+        "Three & more",
+    ]
+    assert all(page.find(id=link["href"][1:]) for link in listed.find_all("a"))
+    assert listed.find_previous_sibling("section", class_="front").h2.get_text() == "One"
+    assert listed.find_next_sibling("section").h2.get_text() == "Result"
+    assert soup(new_notebook(cells=notebook.cells[:3])).select("nav.paper") == []

@@ -4,7 +4,7 @@ import stat
 import pytest
 
 from xcoll.errors import RunError
-from xcoll.workbook import html, pdf
+from xcoll.workbook import dress, html, pdf
 
 CHROMIUM = pdf.find_chromium()
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
@@ -95,3 +95,65 @@ def test_browser_that_cannot_be_started(page, tmp_path):
     with pytest.raises(RunError, match="cannot be started"):
         pdf.write(page, tmp_path / "09.pdf", chromium=tmp_path / "missing")
     assert not (tmp_path / "09.pdf").exists()
+
+
+CONTENTS = "".join(
+    f'<li><a href="#{name}">{name}</a><span class="sheet"></span></li>' for name in ("one", "zwölf")
+)
+PRINTED = """1 0 obj
+<</Type /Pages
+/Count 2
+/Kids [7 0 R 5 0 R]
+/Parent 2 0 R>>
+endobj
+2 0 obj
+<</Type /Pages
+/Count 3
+/Kids [4 0 R 1 0 R]>>
+endobj
+3 0 obj
+<</one [4 0 R /XYZ 45 688 0]
+/zw#25C3#25B6lf [5 0 R /XYZ 45 790.9 0]>>
+endobj
+"""
+
+
+def sheets(page):
+    return [span.get_text() for span in page.select(".sheet")]
+
+
+def test_contents_take_their_sheets_from_the_first_print():
+    page = dress.parse(f'<nav class="paper"><ol>{CONTENTS}</ol></nav>')
+    assert pdf._number(page, PRINTED.encode())
+    assert sheets(page) == ["1", "3"]
+
+
+@pytest.mark.parametrize(
+    "printed", [b"", b"%PDF", PRINTED.replace("/one", "/two").encode(), PRINTED[:60].encode()]
+)
+def test_contents_stay_without_numbers_where_the_print_does_not_tell(printed):
+    page = dress.parse(f'<nav class="paper"><ol>{CONTENTS}</ol></nav>')
+    assert not pdf._number(page, printed)
+    assert sheets(page) == ["", ""]
+    assert not pdf._number(dress.parse("<p>no contents</p>"), PRINTED.encode())
+
+
+@needs_chromium
+def test_a_print_numbers_its_contents(tmp_path):
+    parts = "".join(
+        f'<h2 id="{name}" style="break-before: page">{name}</h2>' for name in ("one", "zwölf")
+    )
+    body = f'<h1>Report</h1><nav class="paper"><ol>{CONTENTS}</ol></nav>{parts}'
+    body += '<p><a class="traced" href="#sources-1">5</a></p>'
+    path = tmp_path / "09.html"
+    path.write_text(html.shell(body, title="Report", links=[], footer="run"), encoding="utf-8")
+    given = []
+    number = pdf._number
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            pdf, "_number", lambda page, printed: given.append(page) or number(page, printed)
+        )
+        pdf.write(path, tmp_path / "09.pdf", chromium=CHROMIUM)
+    (page,) = given
+    assert sheets(page) == ["2", "3"]
+    assert not page.select("a.traced[href]")

@@ -141,7 +141,7 @@ def _number(page: BeautifulSoup, printed: bytes) -> bool:
 
     ordered = [sheet for node in inner if node not in within for sheet in sheets(node)]
     places = {name.decode(): int(sheet) for name, sheet in PLACE.findall(printed)}
-    found = [places.get(quote(str(entry["href"])[1:]).replace("%", "#")) for entry in entries]
+    found = [places.get(quote(str(entry["href"])[1:]).replace("%", "#25")) for entry in entries]
     if not entries or not all(sheet in ordered for sheet in found):
         return False
     for entry, sheet in zip(entries, found, strict=True):

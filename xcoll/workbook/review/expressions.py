@@ -316,7 +316,8 @@ class Expressions(ast.NodeVisitor):
             if node.attr in calls.RUN:
                 return Value(literal=RunMethod(node.attr))
             return Value(frozenset({Source("run", "manifest")}))
-        return value.column(node.attr).part_of(value)
+        known = value.column(node.attr) if node.attr in value.fields else Value(value.sources)
+        return known.part_of(value)
 
     def visit_Subscript(self, node: ast.Subscript) -> Value:
         """``value[key]``, ``value.loc[rows, key]``."""

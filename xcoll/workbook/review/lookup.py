@@ -88,7 +88,7 @@ class Record:
         notebook = json.loads(self.read(f"notebooks/{report}.ipynb"))
         for cell in notebook["cells"]:
             words = " ".join("".join(cell["source"]).split())
-            if cell["cell_type"] == "markdown" and wanted in words:
+            if cell["cell_type"] == "markdown" and wanted in _plain(words):
                 yield Hit(wanted, f"the words of cell {cell['id']}", words, "", {})
 
     def artifact(self, name: str) -> Mapping[str, object]:
