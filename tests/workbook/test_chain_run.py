@@ -286,6 +286,8 @@ def test_a_data_file_that_changed_under_its_name_is_said(project, capsys):
         lines = capsys.readouterr().out.splitlines()
     finally:
         path.write_text(text)
+        for name in ("file", "kept"):
+            shutil.rmtree(project.reports / name)
     assert lines[2].startswith("data         data/numbers.csv")
     assert lines[2].endswith("the file changed under the same name")
     assert any("row 3: value  3 | 4" in line for line in lines)
