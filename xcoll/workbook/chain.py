@@ -24,6 +24,8 @@ from xcoll.workbook.artifacts import Artifact, declare
 
 __all__ = ["Chain", "Step", "load"]
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # compiled where libyaml is there
+
 
 @dataclass(frozen=True)
 class Step:
@@ -110,7 +112,7 @@ def load(path: Path) -> Chain:
         raise DataError(f"{path} is missing; it declares the notebooks of the chain")
     steps: dict[str, Step] = {}
     owners: dict[str, str] = {}
-    for name, entry in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
+    for name, entry in (yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER) or {}).items():
         needs = tuple(entry.get("needs", ()))
         unknown = [other for other in needs if other not in steps]
         if unknown:
