@@ -67,7 +67,7 @@ def test_addons():
     assert [label.get_text() for label in drawn[0].get_yticklabels()] == ["WBTC", "USDT"]
     assert [label.get_text() for label in drawn[2].get_yticklabels()] == ["WBTC"]
     assert all("percentage points" in ax.get_xlabel() for ax in drawn[1:])
-    assert "assumed" in figure.get_supxlabel()
+    assert "assumed" in figure.legends[0].get_title().get_text()
     assert sorted(bar.get_width() for bar in drawn[0].patches) == [
         -0.002, -0.001, 0.002, 0.004
     ]  # fmt: skip

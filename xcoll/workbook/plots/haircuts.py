@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from xcoll.workbook.plots import style
 from xcoll.workbook.tables import percent
 
-__all__ = ["debt_pairs", "intervals", "waterfall", "waterfall_path"]
+__all__ = ["HATCHES", "STEPS", "debt_pairs", "intervals", "waterfall", "waterfall_path"]
 
 STEPS = {
     "market": style.OKABE_ITO["blue"],
@@ -19,6 +19,8 @@ STEPS = {
     "anti-procyclical": "#595959",
     "rounding": "#BDBDBD",
 }
+# Neighbours whose colours some readers, and grey prints, cannot tell apart.
+HATCHES = {"basis": "////", "oracle": "...."}
 CALM = "#A6A6A6"
 HORIZON_MARKS = {"1h": "o", "4h": "s", "24h": "D"}
 
@@ -33,7 +35,8 @@ def waterfall(shares: pd.DataFrame, title: str) -> Figure:
     figure, (ax,) = style.figure(height=1.2 + 0.3 * len(wide), title=title)
     left = np.zeros(len(wide))
     for part in wide:
-        ax.barh(wide.index, wide[part], left=left, color=STEPS[part], height=0.7, label=part)
+        look = {"color": STEPS[part], "edgecolor": "white", "hatch": HATCHES.get(part)}
+        ax.barh(wide.index, wide[part], left=left, height=0.7, label=part, **look)
         left = left + wide[part].to_numpy()
     for row, total in enumerate(left):
         ax.annotate(

@@ -91,8 +91,9 @@ def addons(changes: pd.DataFrame) -> Figure:
     for row, panels in zip(kinds, axes.reshape(len(kinds), -1), strict=True):
         _changes(row, panels)
     handles, labels = axes[0].get_legend_handles_labels()
-    axes[0].legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.02, 1.1), ncols=3)
-    style.remark(figure, "contract points and basis parameters assumed; unrounded haircut")
+    remark = "contract points and basis parameters assumed; unrounded haircut"
+    legend = figure.legend(handles, labels, loc="outside lower left", ncols=3)
+    legend.set_title(remark, prop={"size": 7.5, "style": "italic"})
     return figure
 
 

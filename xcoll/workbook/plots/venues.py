@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from xcoll.collateral.explanation import STEPS
 from xcoll.workbook import words
 from xcoll.workbook.plots import style
+from xcoll.workbook.plots.haircuts import HATCHES
 from xcoll.workbook.plots.haircuts import STEPS as PARTS
 
 __all__ = ["explanation", "published"]
@@ -80,8 +81,8 @@ def explanation(table: pd.DataFrame) -> Figure:
             continue
         start = np.where(width > 0.0, right, left)
         ax.barh(
-            rows.index, width, left=start, height=0.7, color=HUES[step],
-            label=WORDS.get(step, step),
+            rows.index, width, left=start, height=0.7, color=HUES[step], edgecolor="white",
+            hatch=HATCHES.get(step), label=WORDS.get(step, step),
         )  # fmt: skip
         right, left = right + np.maximum(width, 0.0), left + np.minimum(width, 0.0)
     total = 100.0 * rows["difference"]
