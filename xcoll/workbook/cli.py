@@ -31,6 +31,7 @@ examples
   xcoll run --name tight -f tight.yaml        a run of its own beside the default one
   xcoll params 05                             what notebook 05 can be told
   xcoll sweep data/sweeps/engines.yaml        a grid of engines, worlds and paths, on all cores
+  xcoll recalibrate --as-of 2023-06-30        parameters in force as of a date, and their ledger
 """
 
 
@@ -56,7 +57,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 is success, 1 a failed run, 2 a wrong call, 130 an interrupt."""
+    """Run the command line; 0 is success, 1 a failed run, 2 a wrong call, 130 an interrupt.
+
+    `recalibrate` has two codes more, which its help explains.
+    """
     options = _parser().parse_args(arguments)
     try:
         return COMMANDS[options.command].call(options)
