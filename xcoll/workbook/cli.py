@@ -52,6 +52,7 @@ examples
   xcoll data check my_prices.csv              what a file of yours is, and what would stop a run
   xcoll trace default "34 %"                  where a number of the report comes from
   xcoll sweep data/sweeps/engines.yaml        a grid of engines, worlds and paths, on all cores
+  xcoll recalibrate --as-of 2023-06-30        parameters in force as of a date, and their ledger
 """
 
 
@@ -80,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 is success, 1 a failed run, 2 a wrong call, 130 an interrupt.
 
     Commands whose 1 is an answer, as that two runs differ, have 2 for a failure too.
+    `recalibrate` has two codes more, which its help explains.
     """
     options = _parser().parse_args(arguments)
     command = COMMANDS[options.command]

@@ -21,7 +21,9 @@ SIGNS = ("target", "loss", "in force")
 def fallen(
     closes: pd.DataFrame, asset: str, since: str | pd.Timestamp, span: str = "60D"
 ) -> tuple[str, pd.Timestamp]:
-    """`asset` and `since`, or where it has no closes the one that fell furthest, and its top.
+    """`asset` and `since`, or the one that fell furthest, and its top.
+
+    The latter where the asset has no closes, or where they end before `since`.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def fallen(
     span : str
         A duration.
     """
-    if asset in closes:
+    if asset in closes and pd.Timestamp(since) <= closes.index[-1]:
         return asset, pd.Timestamp(since)
     down = closes / closes.rolling(span).max()
     found = down.min().idxmin()

@@ -27,9 +27,10 @@ VERDICTS = {
     "held": "held by the other parameters of the asset",
     "met": "is at its target",
     "inside": "inside the interval of its target",
-    "no target": "no target any more: stays as it was",
+    "no target": "the run has no target for it: stays as it was",
 }
-STAMP, DAY = "datetime64[us]", 86_400.0  # seconds
+STAMP, DAY = "datetime64[us]", pd.Timedelta("1D")
+THRESHOLD, LTV, BONUS, CAP = range(len(PARAMETERS))
 NEAR = 1e-9  # parameters are multiples of a tick, caps dollars
 
 
@@ -60,57 +61,56 @@ def propose(
     DataError
         An unknown parameter, a target outside its interval, or an LTV above its threshold.
     """
-    _check(held, wanted)
-    assets = dict.fromkeys(name for frame in (wanted, held) for name, _ in frame.index)
-    grid = pd.MultiIndex.from_product([assets, PARAMETERS], names=["asset", "parameter"])
+    grid = _checked(held, wanted)
 
-    def wide(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-        return frame[column].reindex(grid).unstack("parameter").loc[[*assets], [*PARAMETERS]]
+    def column(frame: pd.DataFrame, name: str) -> np.ndarray:
+        values = frame[name].reindex(grid)
+        if name == "moved":  # in days after this one
+            values = (values.astype(STAMP) - day) / DAY
+        return values.to_numpy(dtype=float).reshape(-1, len(PARAMETERS))
 
-    before, moved = wide(held, "value").astype(float), wide(held, "moved").astype(STAMP)
-    target, low, high = (wide(wanted, name).astype(float) for name in ("target", "low", "high"))
-    began = wide(held, "under_way").eq(True)
+    before, moved, began = (column(held, name) for name in ("value", "moved", "under_way"))
+    target, low, high = (column(wanted, name) for name in ("target", "low", "high"))
     inside = (before >= low - NEAR) & (before <= high + NEAR)
-    under_way = before.notna() & target.notna() & (began | ~inside) & ~_same(before, target)
-    goal = target.where(under_way, before)
-    goal["ltv"] = goal[["ltv", "threshold"]].min(axis=1, skipna=False)
-    delay = pd.Timedelta(governance.delay)
-    free = moved.isna() | (day - moved >= delay)
-    value = _consistent(_stepped(before, goal, governance).where(free, before), before, governance)
-    value = value.where(before.notna(), target)
-    changed = before.notna() & ~_same(value, before)
-    moved = moved.mask(changed, day)
-    under_way &= ~_same(value, target)
-    wait = (moved + delay - day).apply(lambda column: column.dt.total_seconds()).clip(lower=0.0)
-    days = (
-        wait.fillna(0.0) + (_steps(target, value, governance) - 1.0) * delay.total_seconds()
-    ) / DAY
-    verdict = pd.DataFrame("inside", value.index, value.columns)
-    for name, where in {
-        "met": _same(before, target),
-        "held": ~_same(goal, before),
-        "waits": ~_same(goal, before) & ~free,
+    under_way = ((began == 1.0) | ~inside) & _differ(before, target)
+    goal = np.where(under_way, target, before)
+    goal[:, LTV] = np.fmin(goal[:, LTV], goal[:, THRESHOLD])
+    delay = pd.Timedelta(governance.delay) / DAY
+    waits = moved > NEAR - delay
+    stepped = np.where(waits, before, _stepped(before, goal, governance))
+    value = np.where(np.isnan(before), target, _consistent(stepped, before, governance.tick))
+    changed = _differ(value, before)
+    moved = np.where(changed, 0.0, moved)
+    under_way &= _differ(value, target)
+    wait = np.fmax(moved + delay, 0.0)
+    days = wait + (_steps(target, value, governance) - 1.0) * delay
+    cases = {
+        "no target": np.isnan(target),
+        "start": np.isnan(before),
         "moved": changed,
-        "start": before.isna(),
-        "no target": target.isna(),
-    }.items():
-        verdict = verdict.mask(where, name)
-    parts = {
-        "before": before,
-        "value": value,
-        "target": target,
-        "low": low,
-        "high": high,
-        "moved": moved,
-        "under_way": under_way,
-        "verdict": verdict,
-        "days": days.where(under_way, 0.0).clip(lower=0.0),
+        "waits": _differ(goal, before) & waits,
+        "held": _differ(goal, before),
+        "met": ~_differ(before, target),
     }
-    table = pd.DataFrame({name: part.stack(future_stack=True) for name, part in parts.items()})
-    return table[table["value"].notna()].rename_axis(["asset", "parameter"])
+    verdict = np.select([*cases.values()], [*cases], "inside")
+    table = pd.DataFrame(
+        {
+            "before": before.ravel(),
+            "value": value.ravel(),
+            "target": target.ravel(),
+            "low": low.ravel(),
+            "high": high.ravel(),
+            "moved": pd.Series(day + pd.to_timedelta(moved.ravel(), unit="D")).astype(STAMP),
+            "under_way": under_way.ravel(),
+            "verdict": pd.Series(verdict.ravel(), dtype="str"),
+            "days": np.where(under_way, days, 0.0).ravel(),
+        }
+    ).set_axis(grid)
+    return table[table["value"].notna()]
 
 
-def _check(held: pd.DataFrame, wanted: pd.DataFrame) -> None:
+def _checked(held: pd.DataFrame, wanted: pd.DataFrame) -> pd.MultiIndex:
+    """Asset × parameter of both tables, or the error that one of them cannot be used."""
     for frame in (held, wanted):
         for asset, parameter in frame.index:
             if parameter not in PARAMETERS:
@@ -123,56 +123,58 @@ def _check(held: pd.DataFrame, wanted: pd.DataFrame) -> None:
             f"{row['low']:g} to {row['high']:g}; calibrate it again"
         )
     for frame, column, what in ((held, "value", "in force"), (wanted, "target", "wanted")):
-        rows = frame[column].unstack("parameter").reindex(columns=["ltv", "threshold"])
-        for asset in rows.index[rows["ltv"] > rows["threshold"] + NEAR]:
-            ltv, threshold = rows.loc[asset]
-            raise DataError(
-                f"{asset}: the LTV {what}, {ltv:g}, is above the threshold, {threshold:g}; lower it"
-            )
+        known = frame[column].to_dict()
+        for (asset, parameter), ltv in known.items():
+            threshold = known.get((asset, "threshold"), np.inf)
+            if parameter == "ltv" and ltv > threshold + NEAR:
+                raise DataError(
+                    f"{asset}: the LTV {what}, {ltv:g}, is above the threshold, {threshold:g}; "
+                    "lower it"
+                )
+    assets = dict.fromkeys(name for frame in (wanted, held) for name, _ in frame.index)
+    return pd.MultiIndex.from_product([assets, PARAMETERS], names=["asset", "parameter"])
 
 
-def _same(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    return (a - b).abs() <= NEAR * np.maximum(1.0, b.abs())
+def _differ(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Where both are known and are not the same."""
+    return np.abs(a - b) > NEAR * np.maximum(1.0, np.abs(b))
 
 
-def _most(value: pd.DataFrame, governance: Governance) -> pd.DataFrame:
-    most = pd.DataFrame(governance.step, value.index, value.columns)
-    return most.assign(cap=governance.cap_step * value["cap"])
-
-
-def _stepped(value: pd.DataFrame, goal: pd.DataFrame, governance: Governance) -> pd.DataFrame:
+def _stepped(value: np.ndarray, goal: np.ndarray, governance: Governance) -> np.ndarray:
     """The goal where one step reaches it, else a step on the way, rounded back to the tick."""
-    most, way = _most(value, governance), np.sign(goal - value)
+    most = np.full_like(value, governance.step)
+    most[:, CAP] = governance.cap_step * value[:, CAP]
+    way = np.sign(goal - value)
     stepped = value + way * most
-    on_tick = governance.down(stepped).where(way > 0.0, governance.up(stepped))
-    stepped = on_tick.assign(cap=stepped["cap"])
-    near = (goal - value).abs() <= most * (1.0 + NEAR) + NEAR
-    return goal.where(near, stepped)
+    ticks = way * np.floor((way * stepped / governance.tick).round(9)) * governance.tick
+    ticks[:, CAP] = stepped[:, CAP]
+    near = np.abs(goal - value) <= most * (1.0 + NEAR) + NEAR
+    return np.where(near, goal, ticks.round(12))
 
 
-def _consistent(value: pd.DataFrame, before: pd.DataFrame, governance: Governance) -> pd.DataFrame:
+def _consistent(value: np.ndarray, before: np.ndarray, tick: float) -> np.ndarray:
     """`value` with moves undone in part that would break one of the two rules."""
+    threshold, ltv, bonus, cap = value.T
+    T, L, B, _ = before.T
 
-    def under(limit: pd.Series) -> pd.Series:
-        return governance.down(limit - NEAR)
+    def under(limit: np.ndarray) -> np.ndarray:
+        return (np.floor(((limit - NEAR) / tick).round(9)) * tick).round(12)
 
-    threshold, ltv, bonus = (value[name] for name in ("threshold", "ltv", "bonus"))
     # an LTV rises no higher than its threshold; a threshold comes down no lower than its LTV
-    ltv = ltv.mask(ltv > threshold, np.maximum(threshold, np.minimum(ltv, before["ltv"])))
-    threshold = threshold.mask(threshold < ltv, ltv)
-    rises = (threshold * (1.0 + bonus) >= 1.0) & (threshold > before["threshold"])
-    most = np.maximum(under(1.0 / (1.0 + bonus)), before["threshold"])
-    threshold = threshold.mask(rises, most)
-    ltv = ltv.mask(ltv > threshold, np.maximum(threshold, before["ltv"]))
-    rises = (threshold * (1.0 + bonus) >= 1.0) & (bonus > before["bonus"])
-    bonus = bonus.mask(rises, np.maximum(under(1.0 / threshold - 1.0), before["bonus"]))
-    return value.assign(threshold=threshold, ltv=ltv, bonus=bonus)
+    ltv = np.where(ltv > threshold, np.maximum(threshold, np.minimum(ltv, L)), ltv)
+    threshold = np.where(threshold < ltv, ltv, threshold)
+    rises = (threshold * (1.0 + bonus) >= 1.0) & (threshold > T)
+    threshold = np.where(rises, np.maximum(under(1.0 / (1.0 + bonus)), T), threshold)
+    ltv = np.where(ltv > threshold, np.maximum(threshold, L), ltv)
+    rises = (threshold * (1.0 + bonus) >= 1.0) & (bonus > B)
+    bonus = np.where(rises, np.maximum(under(1.0 / threshold - 1.0), B), bonus)
+    return np.column_stack([threshold, ltv, bonus, cap])
 
 
-def _steps(target: pd.DataFrame, value: pd.DataFrame, governance: Governance) -> pd.DataFrame:
+def _steps(target: np.ndarray, value: np.ndarray, governance: Governance) -> np.ndarray:
     """Proposals until the target is met."""
-    steps = governance.steps(target - value)
-    ratio, most = target["cap"] / value["cap"], governance.cap_step
-    up = np.ceil(np.round(np.log(ratio) / np.log1p(most), 9))
-    down = 1.0 if most >= 1.0 else np.ceil(np.round(np.log(ratio) / np.log1p(-most), 9))
-    return steps.assign(cap=up.where(ratio > 1.0, down))
+    steps = np.ceil((np.abs(target - value) / governance.step).round(9))
+    ratio, most = np.log(target[:, CAP] / value[:, CAP]), governance.cap_step
+    fall = ratio / np.log1p(-most) if most < 1.0 else np.ones_like(ratio)
+    steps[:, CAP] = np.ceil(np.where(ratio > 0.0, ratio / np.log1p(most), fall).round(9))
+    return steps

@@ -22,9 +22,8 @@ An entry is one proposal under the stewards' rails in data/venues.yaml: at most 
 parameter, no sooner than the delay after its last move.  Bands and thresholds of the alerts stand
 in data/monitor.yaml.  The same date on the same inputs appends nothing and gives the same code.
 
-every night at 02:15, and the head of the ledger kept elsewhere
-  15 2 * * *  cd PROJECT && .venv/bin/xcoll recalibrate --as-of $(date -u -d yesterday +\\%F) \\
-              --name nightly >> recalibrate.log 2>&1; [ $? -eq 0 ] || NOTIFY
+a line of a crontab; NOTIFY is given the code where it is not 0, --name NAME keeps one report only
+  15 2 * * *  cd DIR && .venv/bin/xcoll recalibrate --as-of $(date -ud -1day +\\%F) || NOTIFY $?
 """
 
 

@@ -15,7 +15,18 @@ from xcoll.workbook.monitor.alerts import Alert
 from xcoll.workbook.monitor.ledger import Entry
 from xcoll.workbook.tables import money, percent
 
-__all__ = ["ALERTED", "CHANGED", "SAME", "alerts", "code", "held", "made", "parameters", "shown"]
+__all__ = [
+    "ALERTED",
+    "CHANGED",
+    "SAME",
+    "alerts",
+    "code",
+    "count",
+    "held",
+    "made",
+    "parameters",
+    "shown",
+]
 
 SAME, CHANGED, ALERTED = 0, 3, 4  # exit codes; 1 is a failed run or ledger, 2 a wrong call
 
@@ -74,39 +85,54 @@ def made(
     return content
 
 
+def count(entry: Entry) -> int:
+    """How many parameters moved."""
+    every = [one["verdict"] for mine in entry["parameters"].values() for one in mine.values()]
+    return every.count("moved")
+
+
 def code(entry: Entry) -> int:
     """What a scheduler is told: `ALERTED` for an alert that is new, else `CHANGED`, else `SAME`."""
     if any(one["new"] for one in entry["alerts"]):
         return ALERTED
-    moved = any(
-        one["verdict"] == "moved" for mine in entry["parameters"].values() for one in mine.values()
-    )
-    return CHANGED if moved else SAME
+    return CHANGED if count(entry) else SAME
 
 
-def parameters(entry: Entry) -> pd.DataFrame:
-    """The parameters of an entry: asset, parameter, and what it holds of each."""
+def parameters(entries: Sequence[Entry]) -> pd.DataFrame:
+    """The parameters of entries: number, time, asset, parameter, and what is held of each."""
     rows = [
-        {"asset": asset, "parameter": parameter, **one}
+        {
+            "number": entry["number"],
+            "time": entry["as_of"],
+            "asset": asset,
+            "parameter": name,
+            **one,
+        }
+        for entry in entries
         for asset, mine in entry["parameters"].items()
-        for parameter, one in mine.items()
+        for name, one in mine.items()
     ]
     frame = pd.DataFrame(rows)
-    numbers = ["before", "value", "target", "low", "high", "days"]
-    return frame.astype(dict.fromkeys(numbers, float)).assign(moved=pd.to_datetime(frame["moved"]))
+    numbers = dict.fromkeys(["before", "value", "target", "low", "high", "days"], float)
+    return frame.astype(numbers).astype(dict.fromkeys(["time", "moved"], "datetime64[us]"))
 
 
 def held(entry: Entry) -> pd.DataFrame:
     """What is in force after an entry, as `proposal.propose` takes it."""
-    frame = parameters(entry).set_index(["asset", "parameter"])
+    frame = parameters([entry]).set_index(["asset", "parameter"])
     return frame[["value", "moved", "under_way"]]
 
 
-def alerts(entry: Entry) -> pd.DataFrame:
-    """The alerts of an entry: kind, name, value, threshold, said, new."""
-    columns = ["kind", "name", "value", "threshold", "said", "new"]
-    frame = pd.DataFrame(entry["alerts"], columns=columns)
-    return frame.astype({"value": float, "threshold": float, "new": bool})
+def alerts(entries: Sequence[Entry]) -> pd.DataFrame:
+    """The alerts of entries: number, time, kind, name, value, threshold, said, new."""
+    kinds = {"number": int, "time": "datetime64[us]", "kind": str, "name": str}
+    kinds |= {"value": float, "threshold": float, "said": str, "new": bool}
+    rows = [
+        {"number": entry["number"], "time": entry["as_of"], **one}
+        for entry in entries
+        for one in entry["alerts"]
+    ]
+    return pd.DataFrame(rows, columns=[*kinds]).astype(kinds)
 
 
 def shown(parameter: str, value: float | None) -> str:

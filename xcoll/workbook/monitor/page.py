@@ -25,6 +25,7 @@ __all__ = ["page", "write"]
 
 HEADINGS = dict(zip(PARAMETERS, ("Thresholds", "LTVs", "Bonuses", "Caps"), strict=True))
 SIGNS = 12  # of a hash in a table
+MOST = 60  # entries in a table
 
 
 def write(entries: Sequence[Entry], reports: Path, ledger: Path) -> Path:
@@ -32,6 +33,7 @@ def write(entries: Sequence[Entry], reports: Path, ledger: Path) -> Path:
     path = reports / f"{ledger.stem}.html"
     last = entries[-1]["run"]["name"]
     report = f"{last}/index.html" if (reports / last / "index.html").is_file() else None
+    reports.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.new")
     draft.write_text(page(entries, path.name, report), encoding="utf-8")
     return draft.replace(path)
@@ -50,7 +52,7 @@ def page(entries: Sequence[Entry], file: str, report: str | None = None) -> str:
         First page of the last entry's run, beside it.
     """
     last = entries[-1]
-    every, fired = _history(entries)
+    every, fired = _by_date(entries), entries_of.alerts(entries)
     style.apply()
     rails = last["rails"]
     body = (
@@ -69,9 +71,7 @@ def page(entries: Sequence[Entry], file: str, report: str | None = None) -> str:
             changed=_table(words.changed(last), words.HEADS, "Moved at this entry"),
             quiet=words.quiet(last),
             alerts=_alerts(last),
-            fired=_picture(plots.fired(fired), "Alerts by kind at each entry")
-            if len(fired)
-            else "",
+            fired=_picture(plots.fired(fired), "Alerts") if len(fired) else "",
             waterfall=_waterfall(entries),
             figures=[
                 (HEADINGS[name], _picture(plots.paths(rows, name, _own(fired)), HEADINGS[name]))
@@ -96,17 +96,9 @@ def page(entries: Sequence[Entry], file: str, report: str | None = None) -> str:
     )
 
 
-def _history(entries: Sequence[Entry]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Parameters and alerts of all entries with their time; of several of one date the last."""
-    by_date = {entry["as_of"]: entry for entry in entries}
-    parameters = [
-        entries_of.parameters(entry).assign(time=pd.Timestamp(day))
-        for day, entry in by_date.items()
-    ]
-    fired = [
-        entries_of.alerts(entry).assign(time=pd.Timestamp(day)) for day, entry in by_date.items()
-    ]
-    return pd.concat(parameters, ignore_index=True), pd.concat(fired, ignore_index=True)
+def _by_date(entries: Sequence[Entry]) -> pd.DataFrame:
+    """Parameters of all entries; of several of one date those of the last."""
+    return entries_of.parameters([*{entry["as_of"]: entry for entry in entries}.values()])
 
 
 def _own(fired: pd.DataFrame) -> pd.DataFrame:
@@ -128,7 +120,7 @@ def _bare(table: str) -> str:
 
 
 def _alerts(entry: Entry) -> str:
-    fired = entries_of.alerts(entry).sort_values("new", ascending=False, kind="stable")
+    fired = entries_of.alerts([entry]).sort_values("new", ascending=False, kind="stable")
     if fired.empty:
         return "<p>None.</p>"
     rows = fired.assign(new=fired["new"].map({True: "new", False: "standing"}))
@@ -146,7 +138,10 @@ def _waterfall(entries: Sequence[Entry]) -> str:
         formats = dict.fromkeys(kept, "percent")
         return to_html(rows, "Haircuts by part at this entry", formats, len(rows))
     before = entries[-2]
-    change = (now - _parts(before)).reindex(index=now.index, columns=now.columns)
+    past = _parts(before)
+    parts = now.columns.union(past.columns, sort=False)
+    now, past = (frame.reindex(columns=parts, fill_value=0.0) for frame in (now, past))
+    change = now - past.reindex(index=now.index)
     kept = change.loc[:, (change.abs() >= 5e-5).any()].drop(columns="haircut", errors="ignore")
     formats = dict.fromkeys([*kept, "change"], "points") | {"haircut": "percent"}
     rows = kept.assign(change=change["haircut"], haircut=now["haircut"])
@@ -163,7 +158,7 @@ def _parts(entry: Entry) -> pd.DataFrame:
 
 def _in_force(entry: Entry) -> str:
     """Asset × parameter: what is in force, and where it goes."""
-    table = entries_of.parameters(entry)
+    table = entries_of.parameters([entry])
     cells = [
         f"{shown(row.parameter, row.value)} → {shown(row.parameter, row.target)}"
         if row.under_way
@@ -187,14 +182,15 @@ def _entries(entries: Sequence[Entry]) -> str:
             "as of": entry["as_of"],
             "made at (UTC)": entry["made_at"][:16].replace("T", " "),
             "run": entry["run"]["name"],
-            "moved": int((entries_of.parameters(entry)["verdict"] == "moved").sum()),
-            "new alerts": int(entries_of.alerts(entry)["new"].sum()),
+            "moved": entries_of.count(entry),
+            "new alerts": sum(one["new"] for one in entry["alerts"]),
             "manifest": entry["run"]["manifest"][:SIGNS],
             "hash": entry["hash"][:SIGNS],
         }
-        for entry in reversed(entries)
+        for entry in entries[: -MOST - 1 : -1]
     ]
-    return to_html(pd.DataFrame(rows), "All entries, the last one first", rows=len(rows))
+    which = f"The last {MOST} of {len(entries)} entries" if len(entries) > MOST else "All entries"
+    return to_html(pd.DataFrame(rows), f"{which}, the last one first", rows=len(rows))
 
 
 def _picture(figure: Figure, alt: str) -> str:

@@ -113,7 +113,7 @@ def recalibrate(
         _refuse(entries, as_of, path)
         last = entries[-1] if entries else None
         facts = _facts(wanted, described, read, as_of, now)
-        added = last is None or any(last[key] != facts[key] for key in ("as_of", "run", "data"))
+        added = last is None or _inputs(last) != _inputs(facts)
         if added:
             if last is not None and last["venue"] != facts["venue"]:
                 raise ParameterError(
@@ -134,6 +134,11 @@ def _refuse(entries: Sequence[Entry], as_of: date, path: Path) -> None:
             f"--as-of {as_of}: the last entry of {path} is of {entries[-1]['as_of']}, and entries "
             "are appended only; give a later date, or replay history with --ledger ANOTHER_FILE"
         )
+
+
+def _inputs(one: Mapping[str, Any]) -> tuple[object, ...]:
+    """What makes two recalibrations the same: the date, the run whatever its name, the files."""
+    return one["as_of"], one["run"]["manifest"], one["data"]
 
 
 def _facts(

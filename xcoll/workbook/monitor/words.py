@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from xcoll.collateral.recalibration.proposal import VERDICTS
+from xcoll.collateral.recalibration.proposal import PARAMETERS, VERDICTS
 from xcoll.workbook.monitor import entry as entries_of
 from xcoll.workbook.monitor.entry import ALERTED, CHANGED, SAME, shown
 from xcoll.workbook.monitor.ledger import Entry
@@ -25,7 +25,7 @@ def duration(span: str) -> str:
 
 def headline(entry: Entry) -> str:
     """The entry in a sentence."""
-    table, fired = entries_of.parameters(entry), entries_of.alerts(entry)
+    table, fired = entries_of.parameters([entry]), entries_of.alerts([entry])
     moved, fresh = (table["verdict"] == "moved").sum(), fired["new"].sum()
     standing = len(fired) - fresh
     new = "1 alert is new" if fresh == 1 else f"{fresh} alerts are new"
@@ -35,7 +35,7 @@ def headline(entry: Entry) -> str:
 
 def changed(entry: Entry) -> list[tuple[str, ...]]:
     """Rows for a reader of what moved, in the words of `HEADS`."""
-    table = entries_of.parameters(entry)
+    table = entries_of.parameters([entry])
     rows = table[table["verdict"] == "moved"]
     return [
         (
@@ -54,7 +54,7 @@ def changed(entry: Entry) -> list[tuple[str, ...]]:
 
 def quiet(entry: Entry) -> list[tuple[str, str]]:
     """Why the others did not move: the reason, and which they are."""
-    table = entries_of.parameters(entry)
+    table = entries_of.parameters([entry])
     rest = table[table["verdict"] != "moved"]
     return [
         (VERDICTS[verdict], _named(rows)) for verdict, rows in rest.groupby("verdict", sort=False)
@@ -67,7 +67,7 @@ def history(entries: Sequence[Entry], asset: str | None = None) -> list[tuple[st
     for entry in entries:
         for name, mine in entry["parameters"].items():
             if asset in (None, name):
-                cells = (_cell(parameter, mine.get(parameter)) for parameter in _COLUMNS)
+                cells = (_cell(parameter, mine.get(parameter)) for parameter in PARAMETERS)
                 rows.append((str(entry["number"]), entry["as_of"], name, *cells))
     return rows
 
@@ -88,11 +88,8 @@ def told(entries: Sequence[Entry], added: bool) -> list[str]:
     if rows := changed(entry):
         lines += ["changed", *_aligned([HEADS, *rows]), ""]
     lines += ["not changed", *(f"  {reason}: {names}" for reason, names in quiet(entry)), ""]
-    lines += ["alerts", *_fired(entries_of.alerts(entry)), ""]
+    lines += ["alerts", *_fired(entries_of.alerts([entry])), ""]
     return [*lines, f"exit code {code}: {CODES[code]}"]
-
-
-_COLUMNS = ("threshold", "ltv", "bonus", "cap")
 
 
 def _cell(parameter: str, one: dict | None) -> str:
@@ -115,14 +112,13 @@ def _fired(fired: pd.DataFrame) -> list[str]:
     lines = []
     for fresh, word in ((True, "new"), (False, "standing")):
         for kind, rows in fired[fired["new"] == fresh].groupby("kind", sort=False):
-            lines += [f"  {word:<9} {kind:<15} {row.title}: {row.said}" for row in _first(rows)]
+            lines += [
+                f"  {word:<9} {kind:<15} {name}: {said}"
+                for name, said in zip(rows["name"][:MOST], rows["said"][:MOST], strict=True)
+            ]
             if len(rows) > MOST:
                 lines.append(f"  {word:<9} {kind:<15} and {len(rows) - MOST} more, in the ledger")
     return lines
-
-
-def _first(rows: pd.DataFrame) -> list:
-    return list(rows.head(MOST).rename(columns={"name": "title"}).itertuples())
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

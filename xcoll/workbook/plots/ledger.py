@@ -53,7 +53,7 @@ def paths(table: pd.DataFrame, parameter: str, alerts: pd.DataFrame) -> Figure:
         _panel(ax, mine, end, style.colour(asset))
         marks = alerts.loc[alerts["asset"] == asset, "time"]
         ax.plot(marks, np.full(len(marks), 0.04), transform=ax.get_xaxis_transform(), **_MARK)
-        ax.set_title(asset, fontsize=9, pad=3)
+        ax.set_title(asset, fontsize=9, pad=3, y=1.0)  # placed here, not searched for
         ax.set_xlim(first - 0.02 * (end - first), end)
         _scale(ax, parameter)
         ax.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
