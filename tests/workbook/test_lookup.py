@@ -1,10 +1,9 @@
 """`xcoll trace`: a number of a finished run back to files, hashes and cells."""
 
-import json
-
 import nbformat
 import pytest
 
+from tests.workbook.conftest import seal
 from tests.workbook.tracing import FRAME, notebook, said, table, whole
 from xcoll.workbook import artifacts, cli, fingerprint
 from xcoll.workbook.review import lookup
@@ -40,8 +39,7 @@ def reports(tmp_path, monkeypatch):
     )
     content = record(traced, register, "02_use", {("cell", 0): "Table 1"})
     artifacts.write_json(folder / lookup.FILE, content)
-    manifest = {"schema": 1, "files": fingerprint.tree(folder)}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    seal(folder)
     return tmp_path / "reports"
 
 
@@ -126,15 +124,12 @@ DAMAGES = {
     "a missing trace": (lambda folder: (folder / "trace.json").unlink(), "trace.json is missing"),
     "no manifest": (lambda folder: (folder / "manifest.json").unlink(), "it holds none"),
     "a broken manifest": (
-        lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json is damaged",
+        lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json is cut short",
     ),
     "an empty manifest": (
-        lambda folder: (folder / "manifest.json").write_text("{}"), "manifest.json is damaged",
+        lambda folder: (folder / "manifest.json").write_text("{}"), "manifest.json lacks",
     ),
-    "an older run": (
-        lambda folder: (folder / "manifest.json").write_text('{"schema": 1, "files": {}}'),
-        "holds no trace",
-    ),
+    "an older run": (lambda folder: seal(folder, files={}), "holds no trace"),
     "a newer run": (
         lambda folder: (folder / "manifest.json").write_text('{"schema": 99}'), "update xcoll",
     ),

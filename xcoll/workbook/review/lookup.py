@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xcoll.errors import ParameterError, RunError
-from xcoll.workbook import fingerprint, publish
+from xcoll.workbook import fingerprint, manifest
 
 __all__ = ["FILE", "Hit", "Record", "load"]
 
@@ -121,7 +121,9 @@ class Record:
         if not fault and fingerprint.file(path) != self.hashes.get(file):
             fault = "is not as the run wrote it: its SHA-256 is not the manifest's"
         if fault:
-            raise RunError(f"{path} {fault}; write the run again with: {_again(self.folder)}")
+            raise RunError(
+                f"{path} {fault}; write the run again with: {manifest.again(self.folder)}"
+            )
 
 
 def load(reports: Path, name: str) -> Record:
@@ -135,29 +137,19 @@ def load(reports: Path, name: str) -> Record:
         Where its manifest or its trace is missing or damaged.
     """
     folder = reports / name
-    try:
-        described = publish.manifest(folder)
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{folder / 'manifest.json'} is damaged ({error}); write the run again with: "
-            f"{_again(folder)}"
-        ) from error
+    described = manifest.read(folder)
     if described is None:
-        known = sorted(path.parent.name for path in reports.glob("*/manifest.json"))
+        known = [path.name for path in manifest.folders(reports)]
         raise ParameterError(
             f"{reports} holds no finished run {name!r}; it holds {', '.join(known) or 'none'}"
         )
     if FILE not in described["files"]:
         raise RunError(
             f"{folder} holds no trace: it is a part of the chain only, or older than traces are; "
-            f"write the whole run with: {_again(folder)}"
+            f"write the whole run with: {manifest.again(folder)}"
         )
     unread = Record(folder, {}, described["files"])
     return Record(folder, json.loads(unread.read(FILE)), described["files"])
-
-
-def _again(folder: Path) -> str:
-    return "xcoll run" + ("" if folder.name == "default" else f" --name {folder.name}")
 
 
 def _plain(text: str) -> str:
