@@ -100,7 +100,9 @@ def write(
         )
         for name, notebook in notebooks.items()
     ]
-    page = index.page(described, infos, declared=plan.declared, links=links)
+    signed = printed.get(Path(signoff.FILE).stem)
+    more = [*ends[1:], *([("Sign-off on paper (PDF)", signed)] if signed else [])]
+    page = index.page(described, infos, declared=plan.declared, links=links, more=more)
     (folder / "index.html").write_text(page, encoding="utf-8")
 
 
