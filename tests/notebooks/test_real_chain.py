@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 from tests.notebooks import quick
 from xcoll.workbook import artifacts, cli, fingerprint, manifest, project
+from xcoll.workbook.review import signoff
 
 pytestmark = pytest.mark.chain
 ROOT = Path(__file__).parents[2]
@@ -32,19 +34,84 @@ def report(tmp_path_factory):
 
 def test_every_page_is_there_and_stands_alone(report):
     chain = project.find(ROOT).chain
-    assert {path.stem for path in report.glob("*.html")} == {"index", *chain.steps}
+    assert {path.stem for path in report.glob("*.html")} == {"index", "signoff", *chain.steps}
     for page in report.glob("*.html"):
         text = page.read_text(encoding="utf-8")
         loaded = re.findall(r"""(?:src|href)\s*=\s*["']?\s*(?:https?:)?//""", text)
         assert not loaded, page.name
         assert "Traceback" not in text
         assert not re.search(r" at 0x[0-9a-f]{6,}", text), page.name
-        if page.stem != "index":
+        if page.stem not in ("index", "signoff"):
             assert "data:image/png;base64," in text, f"{page.name} shows no figure"
             assert "<details" in text
     described = manifest.read(report)
     assert not manifest.damage(report, described)
     assert described["stale"] == []
+
+
+@pytest.fixture(scope="module")
+def soups(report):
+    """Every page of the report as a tree."""
+    return {
+        page.name: BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+        for page in report.glob("*.html")
+    }
+
+
+def test_every_link_of_every_page_leads_somewhere(report, soups):
+    anchors = {name: {tag["id"] for tag in soup.find_all(id=True)} for name, soup in soups.items()}
+    checked = 0
+    for name, soup in soups.items():
+        for link in soup.find_all("a", href=True):
+            file, _, anchor = link["href"].partition("#")
+            assert (report / (file or name)).is_file(), link
+            if anchor:
+                assert anchor in anchors[file or name], (name, link["href"])
+                checked += 1
+    assert checked > 1000
+
+
+def test_every_figure_and_table_is_numbered_and_says_something(soups):
+    code = re.compile(r"[a-z]_[a-z]")
+    for name, soup in soups.items():
+        for kind, tags in (("Figure", soup.find_all("img")), ("Table", soup.select("table"))):
+            numbered = [tag for tag in tags if "parameters" not in tag.get("class", ())]
+            for number, tag in enumerate(numbered, 1):
+                caption = tag.parent.select_one(".caption")
+                assert caption.get_text().startswith(f"{kind} {number}. "), (name, caption)
+                assert len(caption.get_text().split()) > 2
+                assert not code.search(caption.get_text()), (name, caption)
+        heads = [head.get_text() for head in soup.select("thead th")]
+        assert not [head for head in heads if code.search(head)], name
+        cells = [cell.get_text() for cell in soup.select(".shown td")]
+        assert not [cell for cell in cells if code.search(cell) and "." not in cell], name
+
+
+def test_every_number_of_the_report_leads_to_artifacts_and_data(report, capsys):
+    record = json.loads((report / "trace.json").read_text(encoding="utf-8"))
+    files = manifest.read(report)["files"]
+    for name, made in record["artifacts"].items():
+        assert files[made["file"]] == made["sha256"], name
+    kinds = {"artifacts", "data", "parameters", "run"}
+    numbers = [number for shown in record["shown"] for number in shown["numbers"]]
+    assert len(numbers) > 60
+    for shown in record["shown"]:
+        assert set(shown["from"]) <= kinds
+        assert shown["from"], shown
+        assert all(column["from"] for column in shown.get("columns", ()))
+    for number in numbers:
+        assert number["expression"], number
+        assert number["from"], number
+    assert cli.main(["trace", "default", "--reports", str(report.parent)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) > len(numbers)
+
+
+def test_the_page_to_sign_has_all_headings_of_a_review_and_no_typed_result(report, soups):
+    page = soups["signoff.html"]
+    headings = [heading.get_text() for heading in page.find_all("h2")]
+    assert headings == [*signoff.HEADINGS, "Sign-off"]
+    assert signoff.signature(manifest.read(report)) in page.get_text()
+    assert len(page.select(".shown, .said, .plot")) > 12
 
 
 def test_no_notebook_warns(report):

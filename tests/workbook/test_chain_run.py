@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.workbook.conftest import build
-from xcoll.workbook import cli, fingerprint, manifest, publish
+from xcoll.workbook import cli, fingerprint, manifest, pdf, publish
 from xcoll.workbook.store import Store
 
 pytestmark = pytest.mark.chain
@@ -20,15 +20,16 @@ pytestmark = pytest.mark.chain
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """One tiny project for the module; its first run is the good report that must survive."""
+    """One tiny project for the module; its first run is the good report that must survive.
+
+    No run of it prints: what a browser makes is tested beside it, and on the real chain.
+    """
     made = build(tmp_path_factory.mktemp("chain") / "tiny")
-    old = os.environ.get("XCOLL_ROOT")
-    os.environ["XCOLL_ROOT"] = str(made.root)
-    assert cli.main(["run", "--jobs", "2"]) == 0
-    yield made
-    os.environ.pop("XCOLL_ROOT")
-    if old is not None:
-        os.environ["XCOLL_ROOT"] = old
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XCOLL_ROOT", str(made.root))
+        patch.setattr(pdf, "find_chromium", lambda: None)
+        assert cli.main(["run", "--jobs", "2"]) == 0
+        yield made
 
 
 def total(project, name: str = "default") -> float:
@@ -47,7 +48,11 @@ def test_the_report_is_whole(project, capsys):
     folder = project.reports / "default"
     assert total(project) == (1 + 2 + 3) * 2 + (1 + 4 + 9)
     pages = {path.name for path in folder.glob("*.html")}
-    assert pages == {"index.html", *(f"{name}.html" for name in project.chain.steps)}
+    assert pages == {
+        "index.html",
+        "signoff.html",
+        *(f"{name}.html" for name in project.chain.steps),
+    }
     described = manifest.read(folder)
     assert not manifest.damage(folder, described)
     assert set(described["steps"]) == set(project.chain.steps)
@@ -57,6 +62,33 @@ def test_the_report_is_whole(project, capsys):
     assert described["stale"] == []
     assert cli.main(["list"]) == 0
     assert capsys.readouterr().out.count("fresh") == 4
+
+
+def test_every_number_leads_to_the_cell_that_made_it(project, capsys):
+    page = (project.reports / "default" / "04_sum.html").read_text()
+    assert 'href="02_scale.html#cell-step-1"' in page
+    assert cli.main(["trace", "default", "26.000"]) == 0
+    said = capsys.readouterr().out
+    assert "made by     float((run.read('scaled') + run.read('squared'))['value'].sum())" in said
+    assert "[04_sum, cell step-0, line 1]" in said
+    assert "artifacts/02_scale/scaled.parquet" in said
+    assert "data/numbers.csv" in said
+    assert "02_scale: factor = 2.0" in said
+
+
+def test_a_report_that_cannot_be_followed_is_not_written(project, capsys):
+    path = project.notebooks / "04_sum.ipynb"
+    good = path.read_text()
+    before = report(project)
+    path.write_text(good.replace('run.read(\\"scaled\\")', 'run.read(str(\\"scaled\\"))'))
+    try:
+        assert cli.main(["run"]) == 1
+        said = capsys.readouterr().err
+        assert "cannot be followed" in said
+        assert "cell step-0, line 1" in said
+        assert report(project) == before
+    finally:
+        path.write_text(good)
 
 
 def test_a_picture_is_inside(project):
@@ -324,7 +356,8 @@ def spawn(project, *arguments: str, limit: int | None = None) -> subprocess.Pope
     """`xcoll run` in a process of its own; `limit` bytes is the largest file that it can write."""
     # A shell's background job ignores an interrupt, and so would all that it starts.
     heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    code = f"{heard}; import sys; from xcoll.workbook.cli import main; sys.exit(main())"
+    silent = "from xcoll.workbook import cli, pdf; pdf.find_chromium = lambda: None"
+    code = f"{heard}; import sys; {silent}; sys.exit(cli.main())"
     if limit is not None:
         bound = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))"
         code = f"import resource; {bound}; {code}"

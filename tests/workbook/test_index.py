@@ -58,6 +58,11 @@ def test_every_notebook_is_linked_with_question_and_findings():
     assert page.select_one(".said strong").get_text() == "BTC"
 
 
+def test_the_page_that_is_signed_stands_beside_the_recommendation():
+    page = soup(more=[("Sign-off", "signoff.html")])
+    assert page.select_one(".first a[href='signoff.html']").get_text() == "Sign-off"
+
+
 def test_stale_notebook_is_marked():
     marked = soup().select(".state")
     assert len(marked) == 1

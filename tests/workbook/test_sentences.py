@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workbook.tracing import followed
+from xcoll.workbook.review.flow.values import Choice, Joined, Origin, Slot
 from xcoll.workbook.review.sentences import NUMBER, numbers, pieces
-from xcoll.workbook.review.values import Choice, Joined, Origin, Slot
 
 WHOLE = Origin("n", "c", 1, "whole")
 

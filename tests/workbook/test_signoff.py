@@ -81,12 +81,12 @@ def test_a_heading_shows_what_the_tagged_cells_computed_and_no_code():
     assert len({tag["id"] for tag in page.find_all(id=True)}) == len(page.find_all(id=True))
 
 
-def test_cells_of_any_notebook_are_taken_in_the_order_of_the_chain():
+def test_cells_of_any_notebook_are_taken_those_of_the_report_first():
     data = [("files", "say()", [said("3 files.")], ["review:data"])]
     later = [("more", "## Data\n\nMore of it.", [], ["review:data"])]
     page = soup(notebooks={"01_make": notebook(data), "09_end": notebook(later)})
     text = page.main.get_text()
-    assert text.index("3 files.") < text.index("More of it.")
+    assert text.index("More of it.") < text.index("3 files.")
     assert "data/prices.csv" in text
 
 

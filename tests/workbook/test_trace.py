@@ -20,7 +20,8 @@ from tests.workbook.tracing import (
 )
 from xcoll.errors import RunError
 from xcoll.workbook import chain, parameters
-from xcoll.workbook.review import package, trace
+from xcoll.workbook.review import trace
+from xcoll.workbook.review.flow import package
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 

@@ -6,8 +6,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from xcoll.workbook import tables
 from xcoll.workbook.artifacts import Artifact
 from xcoll.workbook.chain import Chain, Step
-from xcoll.workbook.review import flow, trace
-from xcoll.workbook.review.values import Source, Value
+from xcoll.workbook.review import trace
+from xcoll.workbook.review.flow.notebook import follow
+from xcoll.workbook.review.flow.values import Source, Value
 
 IMPORTS = """from pathlib import Path
 
@@ -55,7 +56,7 @@ def notebook(*cells, parameters=PARAMETERS):
 def followed(source):
     """The flow of one cell; every artifact that is asked for is there."""
     known = lambda name: Value(frozenset({Source("artifact", name)}))  # noqa: E731
-    return flow.follow(notebook(("cell", source)), "02_use", known, ["prices_file"])
+    return follow(notebook(("cell", source)), "02_use", known, ["prices_file"])
 
 
 def names(sources):

@@ -77,6 +77,7 @@ def page(
     *,
     declared: Mapping[str, Sequence[Parameter]] = NONE,
     links: Sequence[tuple[str, str]] = (),
+    more: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The HTML of ``index.html``; it holds no clock, so equal runs give equal bytes.
 
@@ -92,6 +93,8 @@ def page(
         Notebook to its parameters, for the defaults and units of what was changed.
     links : sequence of (label, file name), optional
         Pages of the report, for the navigation bar.
+    more : sequence of (label, file name), optional
+        What stands beside the recommendation: the page that is signed.
 
     Raises
     ------
@@ -119,6 +122,7 @@ def page(
             run=run["run"],
             versions=facts["versions"],
             commit=commit,
+            more=more,
             pages=[(entry, [html.markdown(said) for said in entry.headlines]) for entry in pages],
             changed=changed,
             groups=[(*heads, facts[group]) for group, heads in GROUPS.items() if facts[group]],

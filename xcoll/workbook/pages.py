@@ -109,7 +109,9 @@ def write(
         )
         for name, notebook in notebooks.items()
     ]
-    text = index.page(described, infos, declared=plan.declared, links=links)
+    signed = papers.get(Path(signoff.FILE).stem)
+    more = [*ends[1:], *([("Sign-off on paper (PDF)", signed)] if signed else [])]
+    text = index.page(described, infos, declared=plan.declared, links=links, more=more)
     (folder / "index.html").write_text(text, encoding="utf-8")
 
 

@@ -95,14 +95,16 @@ def publish(
 ) -> Path:
     """Write ``reports/<name>/`` from `finished`, and return its index page.
 
-    The folder holds ``index.html``, one page a notebook, a PDF of the last one where Chromium
-    is installed, the executed notebooks, their artifacts and ``manifest.json``.  A report that
-    is made of the same steps already is left as it is.
+    The folder holds ``index.html``, one page a notebook, the executed notebooks, their artifacts
+    and ``manifest.json``; with the last notebook also ``signoff.html``, ``trace.json`` and PDFs of
+    both pages where Chromium is installed.  A report that is made of the same steps already is
+    left as it is.
 
     Raises
     ------
     RunError
-        Where the folder cannot be written.
+        Where the folder cannot be written, a page cannot show something, or a number of the last
+        notebook cannot be followed to where it comes from.
     """
     reports = plan.project.reports
     final = reports / name

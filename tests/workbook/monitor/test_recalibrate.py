@@ -8,7 +8,7 @@ import pytest
 from tests.workbook.monitor import states
 from tests.workbook.monitor.states import DAYS, TARGETS, VENUE, frame, pair_row, state
 from xcoll.errors import RunError
-from xcoll.workbook import cli, pdf, publish
+from xcoll.workbook import cli, manifest, pdf, publish
 from xcoll.workbook.monitor import entry, ledger, recalibrate
 from xcoll.workbook.update import update
 
@@ -295,7 +295,7 @@ def test_an_asset_that_comes_starts_and_one_that_goes_stays(given):
 def test_the_identity_of_a_run_holds_no_clock_and_no_name(given):
     call(DAYS[0])
     call(DAYS[0], "--name", "other", "--ledger", str(given.root / "other.jsonl"))
-    one, two = (publish.manifest(given.reports / name) for name in (f"as-of-{DAYS[0]}", "other"))
+    one, two = (manifest.read(given.reports / name) for name in (f"as-of-{DAYS[0]}", "other"))
     assert one["run"] != two["run"]
     assert publish.identity(one) == publish.identity(two) == entries(given)[0]["run"]["manifest"]
     for spoil in (

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from xcoll.workbook.html import shown
 from xcoll.workbook.plan import Plan
+from xcoll.workbook.review.flow.values import Source
 from xcoll.workbook.review.sentences import Number
 from xcoll.workbook.review.trace import Exhibit, Trace
-from xcoll.workbook.review.values import Source
 
 __all__ = ["SHORT", "Register", "record"]
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from xcoll.workbook.review.values import ANY, Choice, Joined, Origin, Slot, Text
+from xcoll.workbook.review.flow.values import ANY, Choice, Joined, Origin, Slot, Text
 
 __all__ = ["NUMBER", "Number", "Piece", "numbers", "pieces"]
 

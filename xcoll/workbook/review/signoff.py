@@ -121,11 +121,15 @@ def page(
 
 
 def _sections(notebooks: Mapping[str, NotebookNode]) -> dict[str, str]:
-    """HTML of the cells of all notebooks that are tagged for each heading, without their code."""
+    """HTML of the cells of all notebooks that are tagged for each heading, without their code.
+
+    The last notebook, which is the report, speaks first.
+    """
     cells, places = [], []
+    *others, report = notebooks.items()
     for heading in HEADINGS:
         tag = TAG + heading.lower().replace(" ", "-")
-        for name, notebook in notebooks.items():
+        for name, notebook in (report, *others):
             for cell in notebook.cells:
                 if tag in cell.metadata.get("tags", ()) and cell.source.strip():
                     cells.append(_below(cell, heading))

@@ -7,10 +7,10 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 from nbformat import NotebookNode
 
 from xcoll.workbook import dress, html, tables
+from xcoll.workbook.review.flow.values import Origin, Source, Sources
 from xcoll.workbook.review.record import SHORT, Register
 from xcoll.workbook.review.sentences import Number
 from xcoll.workbook.review.trace import Exhibit, Trace
-from xcoll.workbook.review.values import Origin, Source, Sources
 
 __all__ = ["fold", "labels", "link", "marked"]
 

@@ -10,9 +10,18 @@ from nbformat import NotebookNode
 from xcoll.errors import RunError
 from xcoll.workbook import tables
 from xcoll.workbook.chain import Chain
-from xcoll.workbook.review.flow import Flow, Saved, Shown, follow
+from xcoll.workbook.review.flow.notebook import Flow, follow
+from xcoll.workbook.review.flow.values import (
+    NOTHING,
+    Origin,
+    Saved,
+    Shown,
+    Source,
+    Sources,
+    Value,
+    retold,
+)
 from xcoll.workbook.review.sentences import Number, numbers, pieces
-from xcoll.workbook.review.values import NOTHING, Origin, Source, Sources, Value, retold
 
 __all__ = ["Exhibit", "Trace", "trace"]
 

@@ -1,15 +1,17 @@
-"""Where what a notebook shows and saves comes from, statement by statement, without running it."""
+"""What the statements of a notebook show and save, and what that rests on, without running it."""
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from nbformat import NotebookNode
-
-from xcoll.workbook.review.calls import Given
-from xcoll.workbook.review.expressions import Expressions, Module, Problem
-from xcoll.workbook.review.values import (
+from xcoll.workbook.review.flow.calls import Given
+from xcoll.workbook.review.flow.expressions import Module
+from xcoll.workbook.review.flow.parts import Parts
+from xcoll.workbook.review.flow.values import (
+    EMPTY,
     NOTHING,
+    Saved,
+    Shown,
     Source,
     Sources,
     Text,
@@ -18,104 +20,13 @@ from xcoll.workbook.review.values import (
     rests,
 )
 
-__all__ = ["Flow", "Saved", "Shown", "follow"]
+__all__ = ["Statements"]
 
 MOST = 200  # rounds of a loop that are followed one by one
-PARAMETERS = {"parameters", "injected-parameters"}
 PICTURES = ("matplotlib", "seaborn")
-EMPTY = Value()
 
 
-@dataclass(frozen=True)
-class Saved:
-    """An artifact, and the statement that saves it."""
-
-    cell: str
-    line: int
-    expression: str
-    value: Value
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A statement that shows something.
-
-    Attributes
-    ----------
-    cell, line : str, int
-        Where it stands.
-    kind : {"text", "table", "figure", "value"}
-        What it shows.
-    expression : str
-        As it is written.
-    sources : frozenset of Source
-        What it rests on as a whole.
-    text : tuple
-        Parts of the sentence, of the caption, of a figure's title.
-    table : Value
-        What is known of a table's columns.
-    repeats : bool
-        It stands in a loop, and nobody knows how often it is reached.
-    """
-
-    cell: str
-    line: int
-    kind: str
-    expression: str
-    sources: Sources
-    text: Text = ()
-    table: Value = EMPTY
-    repeats: bool = False
-
-
-@dataclass(frozen=True)
-class Flow:
-    """What one notebook shows and saves.
-
-    Attributes
-    ----------
-    shown : tuple of Shown
-        In the order of the notebook.
-    saved : mapping
-        Artifact to the statement that saves it.
-    problems : tuple of Problem
-        What could not be followed.
-    """
-
-    shown: tuple[Shown, ...]
-    saved: Mapping[str, Saved]
-    problems: tuple[Problem, ...]
-
-
-def follow(
-    notebook: NotebookNode, name: str, artifact: Callable[[str], Value | None], files: Iterable[str]
-) -> Flow:
-    """Follow every value of a notebook from its sources to what it shows and saves.
-
-    Assignments, loops, branches, comprehensions and methods that change their object are
-    followed; a function of the package is taken to change nothing that it is given, which is the
-    house's rule for model code.
-
-    Parameters
-    ----------
-    notebook : NotebookNode
-        Executed or not.
-    name : str
-        Of the notebook, as in the chain.
-    artifact : callable
-        Gives what is known of an artifact, None where no notebook before saves it.
-    files : names of parameters
-        Those that hold the path of a file.
-    """
-    made = _Statements(name, artifact, set(files))
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            made.run(cell.id, cell.source, PARAMETERS & {*cell.metadata.get("tags", ())})
-    shown = tuple(part for parts in made.shown.values() for part in parts)
-    return Flow(shown, made.saved, tuple(made.problems))
-
-
-class _Statements(Expressions):
+class Statements(Parts):
     """The statements of one notebook, in order."""
 
     def __init__(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 
-from xcoll.workbook.review.values import UNKNOWN, Sources, Value, either
+from xcoll.workbook.review.flow.values import UNKNOWN, Sources, Value, either
 
 __all__ = ["Names"]
 

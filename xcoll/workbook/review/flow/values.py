@@ -11,11 +11,14 @@ from functools import reduce
 
 __all__ = [
     "ANY",
+    "EMPTY",
     "NOTHING",
     "UNKNOWN",
     "Choice",
     "Joined",
     "Origin",
+    "Saved",
+    "Shown",
     "Slot",
     "Source",
     "Sources",
@@ -261,3 +264,48 @@ def _moved(text: Text, change: "type[Origin] | object") -> Text:
         return replace(moved, item=_moved(each.item, change)) if isinstance(each, Joined) else moved
 
     return tuple(part(each) for each in text)
+
+
+EMPTY = Value()
+
+
+@dataclass(frozen=True)
+class Saved:
+    """An artifact, and the statement that saves it."""
+
+    cell: str
+    line: int
+    expression: str
+    value: Value
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A statement that shows something.
+
+    Attributes
+    ----------
+    cell, line : str, int
+        Where it stands.
+    kind : {"text", "table", "figure", "value"}
+        What it shows.
+    expression : str
+        As it is written.
+    sources : frozenset of Source
+        What it rests on as a whole.
+    text : tuple
+        Parts of the sentence, of the caption, of a figure's title.
+    table : Value
+        What is known of a table's columns.
+    repeats : bool
+        It stands in a loop, and nobody knows how often it is reached.
+    """
+
+    cell: str
+    line: int
+    kind: str
+    expression: str
+    sources: Sources
+    text: Text = ()
+    table: Value = EMPTY
+    repeats: bool = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from xcoll.workbook.review.values import (
+from xcoll.workbook.review.flow.values import (
     NOTHING,
     Joined,
     Source,
@@ -20,7 +20,7 @@ from xcoll.workbook.review.values import (
 )
 
 if TYPE_CHECKING:
-    from xcoll.workbook.review.expressions import Expressions
+    from xcoll.workbook.review.flow.expressions import Expressions
 
 __all__ = ["CHANGING", "FUNCTIONS", "METHODS", "RUN", "Given", "anything"]
 

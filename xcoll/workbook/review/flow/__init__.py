@@ -1,0 +1,1 @@
+"""What each value of a notebook rests on, read from its code."""
