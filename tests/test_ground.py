@@ -1,5 +1,6 @@
 """What every floor stands on: guards of arguments, and kernels that are never read back stale."""
 
+import datetime
 import math
 
 import numba
@@ -67,6 +68,15 @@ def test_durations_carry_their_unit(value, hours):
 def test_no_duration(value):
     with pytest.raises(ParameterError, match="horizon is"):
         checks.duration("horizon", value)
+
+
+def test_a_day_is_a_date_without_a_time():
+    day = datetime.date(2023, 6, 30)
+    assert checks.day("as_of", "2023-06-30") == checks.day("as_of", day) == day
+    for wrong in ("2023-6-31", "20230630", "2023-06-30T08:00", "", None, 20230630,
+                  datetime.datetime(2023, 6, 30)):  # fmt: skip
+        with pytest.raises(ParameterError, match=r"as_of is .*; give a date like 2023-06-30"):
+            checks.day("as_of", wrong)
 
 
 def test_one_of_names_the_choices():

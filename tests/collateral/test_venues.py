@@ -53,6 +53,7 @@ def test_aave_is_the_published_table(parsed):
 def test_stewards_guard_rails(parsed):
     guard = parsed.venue("aave-v3-ethereum").guard
     assert (guard.step, guard.emode_step, guard.delay, guard.expiry) == (0.005, 0.001, "3D", "6h")
+    assert guard.cap_step == 1.0
 
 
 @pytest.mark.parametrize(

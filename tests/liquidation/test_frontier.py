@@ -75,6 +75,20 @@ def test_scaling_to_nothing_is_refused():
         frontier.scaled(RATES, pd.Series({"BTC": 11.0}))
 
 
+@pytest.mark.parametrize(
+    ("factors", "kept"),
+    [
+        ([0.4, 1.0, 4.9], [0.4, 1.0, 4.9]),
+        ([1.0, 5.0], [1.0, 4.9]),  # five times a buffer of 20 % is everything
+        ([1.0, 4.9, 6.0, 9.0], [1.0, 4.9]),
+    ],
+)
+def test_factors_as_far_as_they_leave_a_threshold(factors, kept):
+    assert frontier.bearable(RATES, factors) == kept
+    for factor in kept:
+        frontier.scaled(RATES, factor)
+
+
 def test_scaling_by_asset():
     made = frontier.scaled(RATES, pd.Series({"BTC": 2.0, "USDT": 3.0, "unknown": 0.5})).frame
     assert made["threshold"].to_dict() == pytest.approx({"ETH": 0.80, "BTC": 0.80, "USDT": 0.0})

@@ -1,3 +1,4 @@
+import datetime
 import io
 
 import numpy as np
@@ -145,3 +146,31 @@ def test_many_rows_are_named_by_the_first_three():
     text = "time,BTC,ETH\n" + "".join(f"2020-01-{day:02d},x,1\n" for day in range(1, 8))
     with pytest.raises(DataError, match="rows 1, 2, 3 and 4 more"):
         wide(text)
+
+
+def test_the_table_ends_at_the_end_of_a_day():
+    hours = pd.date_range("2020-01-01 02:00", periods=60, freq="1h")
+    table = pd.DataFrame({"BTC": 1.0, "ETH": 2.0}, hours)
+    parsed = prices.until(prices.layout(table), datetime.date(2020, 1, 1))
+    assert parsed.end == pd.Timestamp("2020-01-01 23:00")
+    whole = prices.until(prices.layout(table), datetime.date(2020, 1, 3))
+    assert whole.end == hours[-1]  # a day that has begun
+
+
+def test_what_is_wrong_after_the_day_is_not_looked_at():
+    table = CLOSE.copy()
+    table.iloc[3, 0] = -1.0
+    late = pd.concat([table, table.iloc[[3, 2]]])
+    kept = prices.until(prices.layout(late), datetime.date(2020, 1, 2))
+    pd.testing.assert_frame_equal(prices.prove(kept).close, CLOSE.iloc[:2], check_freq=False)
+    with pytest.raises(DataError, match="not in order"):
+        prices.prove(prices.until(prices.layout(late), datetime.date(2020, 1, 4)))
+
+
+def test_bars_that_do_not_reach_the_day():
+    laid, day = prices.layout(CLOSE), datetime.date(2020, 1, 5)
+    with pytest.raises(DataError, match="mine: the last bar is 2020-01-04 00:00:00, before"):
+        prices.until(laid, day, "mine")
+    assert prices.until(laid, day, reach=False).end == laid.end
+    with pytest.raises(DataError, match="no bar up to 2019-12-31, the first one is 2020-01-01"):
+        prices.until(laid, datetime.date(2019, 12, 31), reach=False)

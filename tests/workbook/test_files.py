@@ -199,3 +199,24 @@ def test_the_data_card_says_what_the_file_is(bundled):
     assert card["bars"] == 1461
     assert card["bar_hours"] == 24.0
     assert (card["start"], card["end"]) == ("2020-01-01T00:00:00", "2023-12-31T00:00:00")
+
+
+def test_as_of_a_date_the_card_is_that_of_the_bars_used(bundled, tmp_path):
+    universe = bundled[0]
+    path, day = DATA / "crypto_prices.csv", "2021-06-30"
+    used, _ = files.read_prices(path, universe.columns, universe.rules(), day)
+    card = files.data_card(path, used, day)
+    assert (card["end"], card["bars"], card["as_of"]) == ("2021-06-30T00:00:00", 547, day)
+    lines = path.read_text().splitlines()
+    later = written(tmp_path, "\n".join([*lines[:600], *lines[700:]]), "crypto_prices.csv")
+    again, _ = files.read_prices(later, universe.columns, universe.rules(), day)
+    assert files.data_card(later, again, day) == card
+    assert files.data_card(path, used)["sha256"] != card["sha256"]
+
+
+def test_bars_may_end_before_the_date():
+    bars = files.read_bars(DATA / "btc_bars.csv", "BTC", "2023-06-30")
+    assert bars.end == pd.Timestamp("2021-10-27")
+    assert files.read_bars(DATA / "btc_bars.csv", "BTC", "2020-06-30").end == pd.Timestamp(
+        "2020-06-30"
+    )

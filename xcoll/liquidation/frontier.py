@@ -55,7 +55,7 @@ def bearable(parameters: RiskParameters, factors: Sequence[float]) -> list[float
     """
     given = parameters.frame["threshold"]
     widest = 1.0 - given[given > 0].min()
-    if not any(1.0 - factor * widest <= 0.0 for factor in factors):
+    if not any(round(1.0 - factor * widest, 9) <= 0.0 for factor in factors):
         return list(factors)
     most = (math.ceil(round(10.0 / widest, 9)) - 1) / 10.0
     return list(dict.fromkeys(min(factor, most) for factor in factors))

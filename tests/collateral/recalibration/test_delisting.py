@@ -133,3 +133,5 @@ def test_what_is_not_there_gives_way_to_what_fell_furthest():
     closes.loc[days[10:20], "B"] = 1.0
     assert fallen(closes, "B", "2022-01-05") == ("B", pd.Timestamp("2022-01-05"))
     assert fallen(closes, "LUNA", "2022-05-08") == ("A", days[40])
+    # an asset that still stands where the data end before its date
+    assert fallen(closes, "B", "2022-04-11") == ("A", days[40])
