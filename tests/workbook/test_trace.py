@@ -59,6 +59,9 @@ RESTS = {
     "its part in a container": (
         'x = []\ny = {"k": x}\ny["k"].append(run.read("a"))\nrun.say(f"{x}")', {"a"},
     ),
+    "appended before it changed": (
+        'x, y = [], []\ny.append(x)\nx.append(run.read("a"))\nrun.say(f"{y}")', {"a"},
+    ),
     "not what it holds": (
         'x = run.read("a")\ny = {"k": x}\ny["l"] = run.read("b")\nrun.say(f"{x}")', {"a"},
     ),
@@ -161,6 +164,10 @@ COLUMNS = {
         'x = run.read("a").assign(k=level)\nx = x[run.read("b") > 0]',
         {"k": {"level", "b"}, "l": {"a", "b"}},
     ),
+    "as many rows as another says": (
+        'x = run.read("a").assign(k=level).head(run.read("b"))',
+        {"k": {"level", "b"}, "l": {"a", "b"}},
+    ),
     "dropped and made anew": (
         'x = run.read("a").assign(k=level).drop(columns="k")', {"k": {"a"}, "l": {"a"}},
     ),
@@ -243,9 +250,10 @@ def test_a_sentence_that_another_notebook_made_leads_to_its_cell():
 
 
 def test_an_artifact_of_a_notebook_that_is_not_upstream_is_no_source():
-    nothing = whole(("cell", 'x = run.read("unknown")\nrun.say(f"{x}")', said("1")))
-    with pytest.raises(RunError, match=r"cell cell, line 1: no notebook .* 'unknown'"):
-        nothing.check("02_use")
+    for name in ("unknown", "aside"):
+        nothing = whole(("cell", f'x = run.read("{name}")\nrun.say(f"{{x}}")', said("1")))
+        with pytest.raises(RunError, match=rf"cell cell, line 1: no notebook .* '{name}'"):
+            nothing.check("02_use")
 
 
 LOOP = 'for row in run.read("made"):\n    run.say(f"{row} rows")\nrun.say(f"{level} in all")'
@@ -260,6 +268,13 @@ def test_a_loop_says_as_often_as_it_says(times):
         "run.say(f'{level} in all')",
     ]
     assert names(found[-1].sources) == {"level"}
+
+
+def test_statements_that_look_alike_speak_in_their_order():
+    source = 'x = run.read("made")\nrun.say(f"{x} rows")\nrun.say(f"{level} rows")'
+    first, second = exhibits(("cell", source, said("3 rows"), said("5 rows")))
+    assert names(first.sources) == {"made"}
+    assert names(second.sources) == {"level"}
 
 
 def test_outputs_find_their_statements_among_prints_and_figures():
