@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 
 from tests.workbook import programs
 from tests.workbook.tracing import (
@@ -13,6 +14,7 @@ from tests.workbook.tracing import (
     followed,
     last,
     names,
+    notebook,
     picture,
     said,
     table,
@@ -22,6 +24,8 @@ from xcoll.errors import RunError
 from xcoll.workbook import chain, parameters
 from xcoll.workbook.review import trace
 from xcoll.workbook.review.flow import package
+from xcoll.workbook.review.flow.notebook import follow
+from xcoll.workbook.review.flow.values import Value
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -247,6 +251,19 @@ def test_a_sentence_that_another_notebook_made_leads_to_its_cell():
     behind = {source.name for source in made.behind(exhibit.sources)}
     assert behind == {"made", "01_make.prices_file", "01_make.level"}
     assert made.saved("made").cell == "make"
+
+
+def test_what_was_injected_is_a_parameter_still():
+    injected = new_code_cell(
+        "level = 0.5\nvenue = 'b'", id="injected", metadata={"tags": ["injected-parameters"]}
+    )
+    given = notebook(("cell", 'run.say(f"{level}")\nrun.read(f"{venue}_set")'))
+    given.cells.insert(2, injected)
+    read = []
+    made = follow(given, "02_use", lambda name: read.append(name) or Value(), ["prices_file"])
+    assert names(made.shown[0].sources) == {"level"}
+    assert set(read) == {"b_set"}
+    assert made.problems == ()
 
 
 def test_an_artifact_of_a_notebook_that_is_not_upstream_is_no_source():
