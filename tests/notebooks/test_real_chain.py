@@ -87,6 +87,14 @@ def test_every_figure_and_table_is_numbered_and_says_something(soups):
         assert not [cell for cell in cells if code.search(cell) and "." not in cell], name
 
 
+def test_every_picture_has_its_title_beside_it(report):
+    for path in (report / "notebooks").glob("*.ipynb"):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                if "image/png" in output.get("data", {}):
+                    assert output["metadata"]["image/png"]["title"], (path.name, cell["id"])
+
+
 def test_every_number_of_the_report_leads_to_artifacts_and_data(report, capsys):
     record = json.loads((report / "trace.json").read_text(encoding="utf-8"))
     files = manifest.read(report)["files"]

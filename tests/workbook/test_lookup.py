@@ -69,6 +69,14 @@ def test_a_number_leads_to_file_hash_cell_and_data(reports, capsys):
     assert "parameters  01_make: level = 0.99" in text
 
 
+def test_what_is_equal_comes_before_what_only_holds_it(reports):
+    record = lookup.load(reports, "base")
+    assert [hit.text for hit in record.find("3")] == ["3"]
+    assert len(record.find("letters")) == 1
+    digest = fingerprint.file(reports / "base" / "artifacts" / "01_make" / "made.json")
+    assert record.artifact("made")["sha256"] == digest
+
+
 def test_a_number_that_another_notebook_wrote_leads_to_its_cell(reports, capsys):
     assert told(reports, "base", "99 %") == 0
     text = capsys.readouterr().out

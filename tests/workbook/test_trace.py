@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 
 from tests.workbook import programs
 from tests.workbook.tracing import (
@@ -13,6 +14,7 @@ from tests.workbook.tracing import (
     followed,
     last,
     names,
+    notebook,
     picture,
     said,
     table,
@@ -22,6 +24,8 @@ from xcoll.errors import RunError
 from xcoll.workbook import chain, parameters
 from xcoll.workbook.review import trace
 from xcoll.workbook.review.flow import package
+from xcoll.workbook.review.flow.notebook import follow
+from xcoll.workbook.review.flow.values import Value
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -58,6 +62,9 @@ RESTS = {
     ),
     "its part in a container": (
         'x = []\ny = {"k": x}\ny["k"].append(run.read("a"))\nrun.say(f"{x}")', {"a"},
+    ),
+    "appended before it changed": (
+        'x, y = [], []\ny.append(x)\nx.append(run.read("a"))\nrun.say(f"{y}")', {"a"},
     ),
     "not what it holds": (
         'x = run.read("a")\ny = {"k": x}\ny["l"] = run.read("b")\nrun.say(f"{x}")', {"a"},
@@ -161,6 +168,10 @@ COLUMNS = {
         'x = run.read("a").assign(k=level)\nx = x[run.read("b") > 0]',
         {"k": {"level", "b"}, "l": {"a", "b"}},
     ),
+    "as many rows as another says": (
+        'x = run.read("a").assign(k=level).head(run.read("b"))',
+        {"k": {"level", "b"}, "l": {"a", "b"}},
+    ),
     "dropped and made anew": (
         'x = run.read("a").assign(k=level).drop(columns="k")', {"k": {"a"}, "l": {"a"}},
     ),
@@ -242,10 +253,24 @@ def test_a_sentence_that_another_notebook_made_leads_to_its_cell():
     assert made.saved("made").cell == "make"
 
 
+def test_what_was_injected_is_a_parameter_still():
+    injected = new_code_cell(
+        "level = 0.5\nvenue = 'b'", id="injected", metadata={"tags": ["injected-parameters"]}
+    )
+    given = notebook(("cell", 'run.say(f"{level}")\nrun.read(f"{venue}_set")'))
+    given.cells.insert(2, injected)
+    read = []
+    made = follow(given, "02_use", lambda name: read.append(name) or Value(), ["prices_file"])
+    assert names(made.shown[0].sources) == {"level"}
+    assert set(read) == {"b_set"}
+    assert made.problems == ()
+
+
 def test_an_artifact_of_a_notebook_that_is_not_upstream_is_no_source():
-    nothing = whole(("cell", 'x = run.read("unknown")\nrun.say(f"{x}")', said("1")))
-    with pytest.raises(RunError, match=r"cell cell, line 1: no notebook .* 'unknown'"):
-        nothing.check("02_use")
+    for name in ("unknown", "aside"):
+        nothing = whole(("cell", f'x = run.read("{name}")\nrun.say(f"{{x}}")', said("1")))
+        with pytest.raises(RunError, match=rf"cell cell, line 1: no notebook .* '{name}'"):
+            nothing.check("02_use")
 
 
 LOOP = 'for row in run.read("made"):\n    run.say(f"{row} rows")\nrun.say(f"{level} in all")'
@@ -260,6 +285,13 @@ def test_a_loop_says_as_often_as_it_says(times):
         "run.say(f'{level} in all')",
     ]
     assert names(found[-1].sources) == {"level"}
+
+
+def test_statements_that_look_alike_speak_in_their_order():
+    source = 'x = run.read("made")\nrun.say(f"{x} rows")\nrun.say(f"{level} rows")'
+    first, second = exhibits(("cell", source, said("3 rows"), said("5 rows")))
+    assert names(first.sources) == {"made"}
+    assert names(second.sources) == {"level"}
 
 
 def test_outputs_find_their_statements_among_prints_and_figures():

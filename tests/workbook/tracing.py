@@ -74,10 +74,11 @@ def last(source):
 CHAIN = Chain(
     {
         "01_make": Step("01_make", "What is made?", (), {"made": Artifact("json")}),
+        "01_aside": Step("01_aside", "What else?", (), {"aside": Artifact("json")}),
         "02_use": Step("02_use", "What is shown?", ("01_make",), {"end": Artifact("json")}),
     }
 )
-FILES = {"01_make": ["prices_file"], "02_use": ["prices_file"]}
+FILES = {name: ["prices_file"] for name in CHAIN.steps}
 MAKE = (
     'frame = pd.read_csv(run.path(prices_file))\nsaid = f"{len(frame)} rows at {level:.0%}"\n'
     'run.save("made", {"said": said, "rows": len(frame)})'
@@ -86,8 +87,9 @@ MAKE = (
 
 def whole(*cells: tuple) -> trace.Trace:
     """The trace of a first notebook that saves a sentence, and of a second one with `cells`."""
-    notebooks = {"01_make": notebook(("make", MAKE)), "02_use": notebook(*cells)}
-    return trace.trace(CHAIN, notebooks, FILES)
+    aside = notebook(("aside", 'run.save("aside", {"level": level})'))
+    made = {"01_make": notebook(("make", MAKE)), "01_aside": aside, "02_use": notebook(*cells)}
+    return trace.trace(CHAIN, made, FILES)
 
 
 def exhibits(*cells: tuple) -> list[trace.Exhibit]:

@@ -1,5 +1,6 @@
 """The style sheet: one look an asset, labels that do not touch, kernels that can be warmed."""
 
+import base64
 import importlib
 import itertools
 from pathlib import Path
@@ -59,3 +60,19 @@ def test_every_module_of_kernels_can_be_warmed():
     assert names
     for name in names:
         importlib.import_module(name).warm_up()
+
+
+def test_a_title_goes_beside_the_picture():
+    figure, (ax,) = style.figure(title="A sale loses\n\\$5M, 3 %")
+    ax.plot([0.0, 1.0])
+    picture, known = style._without_title(figure)
+    assert known["title"] == "A sale loses $5M, 3 %"
+    assert figure.get_suptitle() == ""
+    assert base64.b64decode(picture).startswith(b"\x89PNG")
+    assert known["width"] > known["height"] > 100
+
+
+def test_a_figure_without_a_title_has_none_beside_it():
+    figure, (ax,) = style.figure()
+    ax.plot([0.0, 1.0])
+    assert style._without_title(figure)[1]["title"] == ""

@@ -144,19 +144,21 @@ class Expressions(ast.NodeVisitor):
         """A string with expressions in it; each keeps its own sources."""
         values = [self.visit(part) for part in node.values]
         text = tuple(part for value in values for part in value.text or ())
-        plain = [part for part in text if isinstance(part, str)]
-        literal = "".join(plain) if len(plain) == len(text) else UNKNOWN
+        plain = [value.literal for value in values if isinstance(value.literal, str)]
+        literal = "".join(plain) if len(plain) == len(values) else UNKNOWN
         return Value(rests(values), text=text, literal=literal)
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> Value:
         """``{value:form}``."""
         value = self.visit(node.value)
         form = self.visit(node.format_spec) if node.format_spec else Value()
-        text = value.template()
-        if text is None or node.format_spec or node.conversion >= 0:
-            sources = value.sources | form.sources
+        text, literal = value.template(), value.literal
+        sources = value.sources | form.sources
+        if node.format_spec or node.conversion >= 0:
+            text, literal = None, UNKNOWN
+        if text is None:
             text = (Slot(self.origin(node.value, sources), _look(node)),)
-        return Value(value.sources | form.sources, text=text)
+        return Value(sources, text=text, literal=literal)
 
     def visit_IfExp(self, node: ast.IfExp) -> Value:
         """``one if test else other``."""
