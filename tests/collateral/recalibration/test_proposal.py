@@ -130,12 +130,14 @@ def test_an_ltv_does_not_rise_over_a_threshold_that_waits():
 
 
 def test_a_threshold_rises_only_as_far_as_a_falling_bonus_lets_it():
-    state = held(threshold=0.95, bonus=0.05)
-    made = propose(state, wanted(threshold=0.975, bonus=0.015), DAY, AAVE)
+    goal = wanted(threshold=0.975, bonus=0.015)
+    state = pd.concat([held(threshold=0.95), held(bonus=0.05, moved=DAY)])
+    made = propose(state, goal, DAY + pd.Timedelta("1D"), AAVE)
+    assert one(made, "threshold")["verdict"] == "held"  # 0.955 × 1.05 is over one
+    made = propose(made, goal, DAY + pd.Timedelta("3D"), AAVE)
     assert one(made, "bonus")["value"] == 0.045
-    assert one(made, "threshold")["value"] == 0.955  # 0.955 × 1.045 is 0.998
-    made = propose(made, wanted(threshold=0.975, bonus=0.015), DAY + pd.Timedelta("1D"), AAVE)
-    made = after(made, range(3, 99, 3), wanted(threshold=0.975, bonus=0.015))
+    assert one(made, "threshold")["value"] == 0.955  # and 0.955 × 1.045 is 0.998
+    made = after(made, range(6, 99, 3), goal)
     assert (one(made, "threshold")["value"], one(made, "bonus")["value"]) == (0.975, 0.015)
 
 
