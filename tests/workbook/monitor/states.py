@@ -90,14 +90,22 @@ def _venues():
 
 
 FORMS, VENUES = _forms(), _venues()
-CELL = """\
-states = json.loads(run.path(states_file).read_text(encoding="utf-8"))
-day = max(day for day in states if as_of is None or day <= as_of)
-for name, made in states[day].items():
-    if isinstance(made, str):
-        made = pd.read_parquet(io.BytesIO(base64.b64decode(made)))
-    run.save(name, made)
-run.say(f"The state of {day}.")"""
+
+
+def _cell():
+    """The cell that saves the state of a day, each artifact by its name as a trace wants it."""
+    lines = [
+        'states = json.loads(run.path(states_file).read_text(encoding="utf-8"))',
+        "day = max(day for day in states if as_of is None or day <= as_of)",
+    ]
+    for name, content in state().items():
+        made = f'states[day]["{name}"]'
+        if isinstance(content, pd.DataFrame):
+            made = f"pd.read_parquet(io.BytesIO(base64.b64decode({made})))"
+        lines.append(f'run.save("{name}", {made})')
+    return "\n".join([*lines, 'run.say(f"The state of {day}.")'])
+
+
 PARAMETERS = """\
 states_file: Path = "data/states.json"  # what each date leaves
 venues_file: Path = "data/venues.yaml"  # published parameters
@@ -111,7 +119,7 @@ def build(root, states):
     shutil.copy(ROOT / "data" / "monitor.yaml", root / "data")
     (root / "data" / "venues.yaml").write_text(VENUES, encoding="utf-8")
     (root / "notebooks" / "chain.yaml").write_text(FORMS, encoding="utf-8")
-    made = notebook("01_all", PARAMETERS, CELL)
+    made = notebook("01_all", PARAMETERS, _cell())
     made.cells[1].source = f"import base64\nimport io\nimport json\n{made.cells[1].source}"
     nbformat.write(made, root / "notebooks" / "01_all.ipynb")
     give(root, states)
@@ -132,7 +140,7 @@ def give(root, states):
     (root / "data" / "states.json").write_text(json.dumps(packed), encoding="utf-8")
 
 
-def update(plan, name, progress, *, jobs, timeout):
+def update(plan, name, progress, *, jobs, timeout, fast):
     """The report that `workbook.update.update` would make, without a kernel and without pages."""
     values = plan.values("01_all")
     packed = json.loads(plan.project.path(values["states_file"]).read_text(encoding="utf-8"))
@@ -147,6 +155,7 @@ def update(plan, name, progress, *, jobs, timeout):
         artifacts.write(inner, artifact, plan.project.chain.artifact(artifact)[1], content)
     (folder / "index.html").write_text("a report", encoding="utf-8")
     step = {"key": plan.key("01_all", {}), "changed": dict(plan.changed["01_all"])}
+    now = datetime.now(UTC).isoformat()
     described = {
         "schema": 1,
         "run": name,
@@ -154,7 +163,8 @@ def update(plan, name, progress, *, jobs, timeout):
         "facts": plan.facts("01_all"),
         "stale": [],
         "steps": {"01_all": {**step, "artifacts": fingerprint.tree(inner), "seconds": 1.0}},
-        "finished": datetime.now(UTC).isoformat(),
+        "began": now,
+        "finished": now,
         "files": fingerprint.tree(folder),
     }
     artifacts.write_json(folder / "manifest.json", described)

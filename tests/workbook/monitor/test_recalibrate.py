@@ -8,7 +8,7 @@ import pytest
 from tests.workbook.monitor import states
 from tests.workbook.monitor.states import DAYS, TARGETS, VENUE, frame, pair_row, state
 from xcoll.errors import RunError
-from xcoll.workbook import cli, manifest, pdf, publish
+from xcoll.workbook import cli, manifest, pdf
 from xcoll.workbook.monitor import entry, ledger, recalibrate
 from xcoll.workbook.update import update
 
@@ -297,7 +297,7 @@ def test_the_identity_of_a_run_holds_no_clock_and_no_name(given):
     call(DAYS[0], "--name", "other", "--ledger", str(given.root / "other.jsonl"))
     one, two = (manifest.read(given.reports / name) for name in (f"as-of-{DAYS[0]}", "other"))
     assert one["run"] != two["run"]
-    assert publish.identity(one) == publish.identity(two) == entries(given)[0]["run"]["manifest"]
+    assert manifest.identity(one) == manifest.identity(two) == entries(given)[0]["run"]["manifest"]
     for spoil in (
         lambda content: content["steps"]["01_all"].update(key="0"),
         lambda content: content["steps"]["01_all"]["artifacts"].update({"caps.parquet": "0"}),
@@ -306,7 +306,7 @@ def test_the_identity_of_a_run_holds_no_clock_and_no_name(given):
     ):
         other = json.loads(json.dumps(one))
         spoil(other)
-        assert publish.identity(other) != publish.identity(one)
+        assert manifest.identity(other) != manifest.identity(one)
 
 
 @pytest.mark.chain
